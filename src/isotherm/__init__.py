@@ -1,0 +1,18 @@
+"""Isotherm keeps a table whole while its rows cool down.
+
+Recent rows stay in the warehouse, older ones move by policy through cheaper object storage, and
+one SQL statement still sees them all::
+
+    import isotherm
+
+    with isotherm.open("isotherm.toml") as lake:
+        lake.apply()
+        lake.sql("select count(*) from trips").fetchall()
+"""
+
+from .lake import Lake
+from .lake import open_lake as open
+from .model.errors import IsothermError
+
+__all__ = ["IsothermError", "Lake", "open"]
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Iceberg tables: branch, register, pin, heal, expire."""

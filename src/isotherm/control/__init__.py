@@ -1,0 +1,1 @@
+"""Isotherm's own tables, as functions over a transaction of the warehouse."""

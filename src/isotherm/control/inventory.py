@@ -1,0 +1,111 @@
+"""The inventory: what is where, read from the warehouse and control at one snapshot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..engine.sql import instant, quote
+from ..model.dataset import Dataset
+from ..model.errors import SchemaError
+from ..model.part import Ageless, HotPartition, Inventory
+from ..model.period import Period, Unit
+from ..model.schema import CLOCK_TYPES, Column
+from ..warehouse.base import Transaction
+from . import loads, parts, pins
+
+
+def take(tx: Transaction, dataset: Dataset) -> Inventory:
+    """Count what is where of a dataset.
+
+    Raises:
+        SchemaError: the table or its clock is missing, or the clock's type cannot age.
+
+    """
+    columns = tx.columns(dataset.table)
+    cold = parts.of_dataset(tx, dataset.name)
+    if not columns:
+        raise missing_table(dataset, len({part.period for part in cold}))
+    clock_type = clock_of(dataset, columns).type
+    rows = tx.session.execute(_counts(tx, dataset, clock_type))
+    total = sum(row[2] for row in rows)
+    table_bytes = tx.bytes(dataset.table) if total else 0
+    loaded = loads.last_by_period(tx, dataset.name)
+    hot = []
+    for kind, ordinal, count in rows:
+        if kind == "":
+            period = Period(dataset.unit, ordinal)
+            hot.append(
+                HotPartition(period, count, table_bytes * count // total, loaded.get(str(period)))
+            )
+    pin = pins.latest(tx, dataset.name)
+    return Inventory(
+        dataset.name, tuple(hot), cold, _ageless(dataset, rows), pin.version if pin else 0
+    )
+
+
+def clock_of(dataset: Dataset, columns: tuple[Column, ...]) -> Column:
+    """Return the clock's column.
+
+    Raises:
+        SchemaError: there is none, or its type cannot age.
+
+    """
+    found = [column for column in columns if column.name == dataset.clock]
+    if not found:
+        names = ", ".join(column.name for column in columns)
+        raise SchemaError(
+            f"{dataset.table} has no column {dataset.clock!r}, the clock of {dataset.name}",
+            hint=f"Its columns are: {names}.",
+        )
+    if found[0].type not in CLOCK_TYPES:
+        raise SchemaError(
+            f"the clock {dataset.clock} of {dataset.name} is {found[0].type}",
+            hint=f"A clock is one of {', '.join(CLOCK_TYPES)}.",
+        )
+    if found[0].type == "DATE" and dataset.unit is Unit.HOUR:
+        raise SchemaError(f"the clock {dataset.clock} of {dataset.name} is a DATE: it has no hours")
+    return found[0]
+
+
+def missing_table(dataset: Dataset, cold_partitions: int) -> SchemaError:
+    """Say that the dataset's table is not there, and what of it still is."""
+    kept = (
+        f"Its {cold_partitions} cold partitions are untouched. Create the table again with the "
+        "same columns, and they are part of it."
+        if cold_partitions
+        else "Create it, or load files into it: isotherm load " + dataset.name + " FILES..."
+    )
+    return SchemaError(f"table {dataset.table} of {dataset.name} does not exist", hint=kept)
+
+
+def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
+    """Count rows by period; those that never age get a reason instead."""
+    clock = quote(dataset.clock)
+    reasons = [f"WHEN {clock} IS NULL THEN 'null'", f"WHEN NOT isfinite({clock}) THEN 'infinite'"]
+    if dataset.earliest:
+        reasons.append(f"WHEN {clock} < {instant(dataset.earliest, clock_type)} THEN 'early'")
+    if dataset.latest:
+        reasons.append(f"WHEN {clock} >= {instant(dataset.latest, clock_type)} THEN 'late'")
+    start = instant(datetime(1970, 1, 1), clock_type)
+    ordinal = f"datediff('{dataset.unit}', {start}, {clock})"
+    return (
+        f"SELECT CASE {' '.join(reasons)} ELSE '' END AS kind, "
+        f"CASE WHEN {clock} IS NOT NULL AND isfinite({clock}) THEN {ordinal} END AS ordinal, "
+        f"count(*) FROM {tx.relation(dataset.table)} GROUP BY ALL ORDER BY ALL"
+    )
+
+
+def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple[Ageless, ...]:
+    words = {
+        "null": f"{dataset.clock} is NULL",
+        "infinite": f"{dataset.clock} is infinite",
+        "early": f"before earliest = {dataset.earliest}",
+        "late": f"not before latest = {dataset.latest}",
+    }
+    found = []
+    for kind, reason in words.items():
+        counts = [(ordinal, count) for k, ordinal, count in rows if k == kind]
+        if counts:
+            periods = tuple(Period(dataset.unit, o) for o, _ in counts if o is not None)
+            found.append(Ageless(reason, sum(count for _, count in counts), periods))
+    return tuple(found)

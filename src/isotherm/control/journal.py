@@ -1,0 +1,132 @@
+"""The journal: an append-only, hash-chained record of every step of every move.
+
+A row is written in the transaction that it speaks of, and sealed into the chain afterwards: it
+gets the next number, the hash of the row before it, and its own, SHA-256 over both and its
+content. Whoever changes, drops or swaps a sealed row breaks the chain; whoever cuts its tail is
+found by the head that each move has written into its Iceberg snapshot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..engine.base import Row
+from ..model.errors import JournalError
+from ..warehouse.base import Transaction
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal; `seq` and `hash` are None until it is sealed."""
+
+    id: str
+    at: datetime
+    dataset: str
+    move: str
+    event: str
+    detail: dict[str, Any]
+    seq: int | None
+    hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last sealed row; `seq` 0 is an empty journal."""
+
+    seq: int
+    hash: str
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash}"
+
+
+def write(
+    tx: Transaction, at: datetime, dataset: str, move: str, event: str, /, **detail: object
+) -> None:
+    """Add a row to the journal; it counts with the transaction's commit."""
+    tx.execute(
+        "INSERT INTO isotherm.journal VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+        [uuid.uuid4().hex, at, dataset, move, event, json.dumps(detail, default=str)],
+    )
+
+
+def head(tx: Transaction) -> Head:
+    """Return the last sealed row."""
+    rows = tx.execute(
+        "SELECT seq, hash FROM isotherm.journal WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1"
+    )
+    return Head(*rows[0]) if rows else Head(0, GENESIS)
+
+
+def seal(tx: Transaction) -> Head:
+    """Seal what is not sealed yet, in the order of its time, and return the new head."""
+    last = head(tx)
+    rows = tx.execute(
+        "SELECT id, written_at, dataset, move, event, detail FROM isotherm.journal "
+        "WHERE seq IS NULL ORDER BY written_at, rowid"
+    )
+    for row in rows:
+        sealed = _hash(last.hash, last.seq + 1, row)
+        tx.execute(
+            "UPDATE isotherm.journal SET seq = ?, previous = ?, hash = ? WHERE id = ?",
+            [last.seq + 1, last.hash, sealed, row[0]],
+        )
+        last = Head(last.seq + 1, sealed)
+    return last
+
+
+def entries(tx: Transaction, dataset: str | None = None, limit: int = 1_000_000) -> list[Entry]:
+    """Return the newest rows of the journal, the oldest of them first."""
+    where = "WHERE dataset = ?" if dataset else ""
+    rows = tx.execute(
+        "SELECT id, written_at, dataset, move, event, detail, seq, hash FROM isotherm.journal "
+        f"{where} ORDER BY seq DESC NULLS FIRST, written_at DESC LIMIT {int(limit)}",
+        [dataset] if dataset else [],
+    )
+    found = [Entry(*row[:5], json.loads(row[5]), row[6], row[7]) for row in rows]
+    return found[::-1]
+
+
+def verify(tx: Transaction) -> Head:
+    """Follow the chain from its beginning and return its head.
+
+    Raises:
+        JournalError: a row was changed, dropped or swapped; its number is named.
+
+    """
+    last = Head(0, GENESIS)
+    rows = tx.execute(
+        "SELECT id, written_at, dataset, move, event, detail, seq, previous, hash "
+        "FROM isotherm.journal WHERE seq IS NOT NULL ORDER BY seq"
+    )
+    for row in rows:
+        seq, previous, found = row[6:9]
+        if seq != last.seq + 1:
+            raise JournalError(f"the journal has no row {last.seq + 1}: somebody removed it")
+        if previous != last.hash or found != _hash(last.hash, seq, row[:6]):
+            raise JournalError(f"row {seq} of the journal was changed after it was written")
+        last = Head(seq, found)
+    return last
+
+
+def holds(tx: Transaction, noted: str) -> bool:
+    """Say whether the chain still holds a head that was written down elsewhere."""
+    seq, _, expected = noted.partition(":")
+    if int(seq) == 0:
+        return expected == GENESIS
+    rows = tx.execute("SELECT hash FROM isotherm.journal WHERE seq = ?", [int(seq)])
+    return bool(rows) and rows[0][0] == expected
+
+
+def _hash(previous: str, seq: int, row: Row | Sequence[Any]) -> str:
+    id_, at, dataset, move, event, detail = row
+    content = json.dumps([previous, seq, id_, at.isoformat(), dataset, move, event, detail])
+    return hashlib.sha256(content.encode()).hexdigest()

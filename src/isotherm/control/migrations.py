@@ -1,0 +1,98 @@
+"""The tables of control, in numbered steps; a step that was released is never edited."""
+
+from __future__ import annotations
+
+import uuid
+
+from ..model.errors import ConfigError
+from ..warehouse.base import Transaction
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE isotherm.settings (name VARCHAR NOT NULL, value VARCHAR NOT NULL)",
+        # One row a dataset that control has met.
+        """CREATE TABLE isotherm.datasets (
+            dataset VARCHAR NOT NULL, table_name VARCHAR NOT NULL, clock VARCHAR NOT NULL,
+            unit VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+        """CREATE TABLE isotherm.parts (
+            id VARCHAR NOT NULL, dataset VARCHAR NOT NULL, period VARCHAR NOT NULL,
+            tier VARCHAR NOT NULL, place VARCHAR NOT NULL, key VARCHAR NOT NULL,
+            rows BIGINT NOT NULL, bytes BIGINT NOT NULL, sha256 VARCHAR NOT NULL,
+            created_at TIMESTAMP NOT NULL, restored_place VARCHAR, restored_key VARCHAR,
+            restored_until TIMESTAMP)""",
+        # Append-only: the newest version of a dataset is what readers use.
+        """CREATE TABLE isotherm.pins (
+            dataset VARCHAR NOT NULL, version BIGINT NOT NULL, metadata VARCHAR NOT NULL,
+            snapshot BIGINT NOT NULL, move VARCHAR NOT NULL, set_at TIMESTAMP NOT NULL,
+            PRIMARY KEY (dataset, version))""",
+        """CREATE TABLE isotherm.intents (
+            move VARCHAR NOT NULL, dataset VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+            periods VARCHAR NOT NULL, locations VARCHAR NOT NULL, holder VARCHAR NOT NULL,
+            state VARCHAR NOT NULL, begun_at TIMESTAMP NOT NULL, ended_at TIMESTAMP)""",
+        # seq, previous and hash are null until the row is sealed into the chain.
+        """CREATE TABLE isotherm.journal (
+            id VARCHAR NOT NULL, written_at TIMESTAMP NOT NULL, dataset VARCHAR NOT NULL,
+            move VARCHAR NOT NULL, event VARCHAR NOT NULL, detail VARCHAR NOT NULL,
+            seq BIGINT, previous VARCHAR, hash VARCHAR)""",
+        """CREATE TABLE isotherm.requests (
+            id VARCHAR NOT NULL, kind VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+            period VARCHAR, until TIMESTAMP, asked_at TIMESTAMP NOT NULL, ended_at TIMESTAMP)""",
+        """CREATE TABLE isotherm.removals (
+            place VARCHAR NOT NULL, key VARCHAR NOT NULL, move VARCHAR NOT NULL,
+            not_before TIMESTAMP NOT NULL)""",
+        """CREATE TABLE isotherm.loads (
+            dataset VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, file VARCHAR NOT NULL,
+            bytes BIGINT NOT NULL, rows BIGINT NOT NULL, quarantined BIGINT NOT NULL,
+            loaded_at TIMESTAMP NOT NULL)""",
+        """CREATE TABLE isotherm.loaded_periods (
+            dataset VARCHAR NOT NULL, period VARCHAR NOT NULL, rows BIGINT NOT NULL,
+            loaded_at TIMESTAMP NOT NULL)""",
+        """CREATE TABLE isotherm.quarantine (
+            dataset VARCHAR NOT NULL, file VARCHAR NOT NULL, line BIGINT NOT NULL,
+            reason VARCHAR NOT NULL, raw VARCHAR, quarantined_at TIMESTAMP NOT NULL)""",
+    ),
+)
+
+
+def migrate(tx: Transaction) -> str:
+    """Make control what this version of Isotherm needs and return the lake's id.
+
+    Raises:
+        ConfigError: control was made by a newer version.
+
+    """
+    tx.execute("CREATE SCHEMA IF NOT EXISTS isotherm")
+    tx.execute(
+        "CREATE TABLE IF NOT EXISTS isotherm.migrations "
+        "(version BIGINT NOT NULL, made_at TIMESTAMP NOT NULL)"
+    )
+    done = int(tx.execute("SELECT coalesce(max(version), 0) FROM isotherm.migrations")[0][0])
+    if done > len(MIGRATIONS):
+        raise ConfigError(
+            f"control is of version {done}, this Isotherm knows {len(MIGRATIONS)}",
+            hint="Upgrade Isotherm: pip install --upgrade isotherm",
+        )
+    for version, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+        for statement in statements:
+            tx.execute(statement)
+        tx.execute(
+            "INSERT INTO isotherm.migrations VALUES (?, current_localtimestamp())", [version]
+        )
+    if done == 0:
+        tx.execute("INSERT INTO isotherm.settings VALUES ('lake', ?)", [uuid.uuid4().hex])
+    return lake_id(tx)
+
+
+def is_made(tx: Transaction) -> bool:
+    """Say whether the warehouse has control tables."""
+    found = tx.execute(
+        "SELECT count(*) FROM information_schema.tables "
+        "WHERE table_schema = 'isotherm' AND table_name = 'migrations' "
+        "AND table_catalog = current_database()"
+    )
+    return bool(found[0][0])
+
+
+def lake_id(tx: Transaction) -> str:
+    """Return the id that marks everything of this lake."""
+    return str(tx.execute("SELECT value FROM isotherm.settings WHERE name = 'lake'")[0][0])

@@ -1,0 +1,53 @@
+"""Requests: what people asked for beside the policy."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from ..model.period import Period
+from ..model.request import Request, RequestKind
+from ..warehouse.base import Transaction
+
+
+def ask(
+    tx: Transaction,
+    kind: RequestKind,
+    dataset: str,
+    now: datetime,
+    period: Period | None = None,
+    until: datetime | None = None,
+) -> Request:
+    """Write down what somebody asks for."""
+    request = Request(uuid.uuid4().hex, kind, dataset, now, period, until)
+    tx.execute(
+        "INSERT INTO isotherm.requests VALUES (?, ?, ?, ?, ?, ?, NULL)",
+        [request.id, kind.value, dataset, str(period) if period else None, until, now],
+    )
+    return request
+
+
+def standing(tx: Transaction, dataset: str | None = None) -> tuple[Request, ...]:
+    """Return the requests that hold, the oldest first."""
+    where = "AND dataset = ?" if dataset else ""
+    rows = tx.execute(
+        "SELECT id, kind, dataset, asked_at, period, until FROM isotherm.requests "
+        f"WHERE ended_at IS NULL {where} ORDER BY asked_at, id",
+        [dataset] if dataset else [],
+    )
+    return tuple(
+        Request(
+            id=row[0],
+            kind=RequestKind(row[1]),
+            dataset=row[2],
+            asked_at=row[3],
+            period=Period.parse(row[4]) if row[4] else None,
+            until=row[5],
+        )
+        for row in rows
+    )
+
+
+def end(tx: Transaction, id_: str, now: datetime) -> None:
+    """End a request."""
+    tx.execute("UPDATE isotherm.requests SET ended_at = ? WHERE id = ?", [now, id_])

@@ -1,0 +1,1 @@
+"""Sessions that compute: extensions, scan, copy, hash."""

@@ -1,0 +1,53 @@
+"""The port to what computes: sessions that scan, copy and hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..model.part import Digest
+
+Row = tuple[Any, ...]
+
+
+class Session(Protocol):
+    """A connection to the engine, with its own transaction.
+
+    A `select` is a SQL query without a trailing semicolon.
+    """
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement with bound values and return its rows."""
+        ...
+
+    def copy(
+        self,
+        select: str,
+        path: str,
+        field_ids: Mapping[str, int],
+        notes: Mapping[str, str],
+    ) -> None:
+        """Write the rows of `select` to one Parquet file (v1, zstd).
+
+        Args:
+            field_ids: The Iceberg field id of each column.
+            notes: Key-value metadata of the file.
+
+        """
+        ...
+
+    def digest(self, select: str) -> Digest:
+        """Count and hash the rows of `select`, whatever their order."""
+        ...
+
+    def parquet(self, paths: Sequence[str]) -> str:
+        """Return the SQL of a relation that reads these Parquet files."""
+        ...
+
+    def progress(self) -> float:
+        """Return how far the running statement is, 0 to 1; -1 if that is not known."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the running statement."""
+        ...

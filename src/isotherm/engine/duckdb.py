@@ -1,0 +1,183 @@
+"""DuckDB: one instance a process, a session a cursor."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ..model.errors import BusyError, IsothermError, StorageError
+from ..model.part import Digest
+from .base import Row
+from .sql import quote, text
+
+EXTENSIONS = ("avro", "iceberg")
+"""Needed to read the pinned Iceberg snapshot; avro comes first."""
+
+ROW_GROUP_ROWS = 122_880
+
+
+def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension from its wheel; signatures are checked, nothing is downloaded.
+
+    Raises:
+        IsothermError: the wheel is missing or made for another DuckDB.
+
+    """
+    version = f"v{duckdb.__version__}"
+    try:
+        root = importlib.resources.files(f"duckdb_extension_{name}")
+        file = root / "extensions" / version / f"{name}.duckdb_extension"
+        connection.execute(f"LOAD {text(str(file))}")
+    except (ModuleNotFoundError, duckdb.Error) as error:
+        raise IsothermError(
+            f"the DuckDB extension {name} for {version} cannot be loaded: {error}",
+            hint=f"Install duckdb-extension-{name.replace('_', '-')}=={duckdb.__version__}.",
+        ) from error
+
+
+class DuckDBEngine:
+    """An in-memory DuckDB instance to which databases are attached.
+
+    Sessions come from `session()`; they share what is attached, not their transactions.
+    """
+
+    def __init__(self, *, temp: Path | None = None, threads: int | None = None) -> None:
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+        }
+        if threads:
+            config["threads"] = threads
+        if temp:
+            config["temp_directory"] = str(temp)
+        self._root = duckdb.connect(config=config)
+        self._root.execute("SET preserve_insertion_order = false")
+        self._has_iceberg = False
+        self._lock = threading.Lock()
+
+    def session(self) -> DuckDBSession:
+        """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
+        cursor = self._root.cursor()
+        cursor.execute("SET TimeZone = 'UTC'")
+        return DuckDBSession(cursor)
+
+    def attach(self, path: Path, alias: str, *, read_only: bool) -> None:
+        """Attach a database file.
+
+        Raises:
+            BusyError: another process, or another part of this one, holds the file.
+
+        """
+        mode = " (READ_ONLY)" if read_only else ""
+        try:
+            self._root.execute(f"ATTACH {text(str(path))} AS {quote(alias)}{mode}")
+        except (duckdb.IOException, duckdb.BinderException) as error:
+            raise _busy(path, error) from error
+
+    def need_iceberg(self) -> None:
+        """Load what reads Iceberg tables, once."""
+        with self._lock:
+            if not self._has_iceberg:
+                for name in EXTENSIONS:
+                    load_extension(self._root, name)
+                self._has_iceberg = True
+
+    def limit_memory(self, limit: str | None) -> None:
+        """Bound the memory of all sessions; None is the engine's own bound."""
+        if limit:
+            self._root.execute(f"SET memory_limit = {text(limit)}")
+        else:
+            self._root.execute("RESET memory_limit")
+
+    def close(self) -> None:
+        """Close the instance and give up its files."""
+        self._root.close()
+
+
+class DuckDBSession:
+    """A cursor of the instance; see `engine.base.Session`."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self.cursor = cursor
+
+    def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement with bound values and return its rows."""
+        return self.cursor.execute(sql, list(params) or None).fetchall()
+
+    def copy(
+        self,
+        select: str,
+        path: str,
+        field_ids: Mapping[str, int],
+        notes: Mapping[str, str],
+    ) -> None:
+        """Write the rows of `select` to one Parquet file (v1, zstd)."""
+        ids = ", ".join(f"{quote(name)}: {number}" for name, number in field_ids.items())
+        kept = ", ".join(f"{quote(key)}: {text(value)}" for key, value in notes.items())
+        options = [
+            "FORMAT parquet",
+            "PARQUET_VERSION v1",
+            "COMPRESSION zstd",
+            f"FIELD_IDS {{{ids}}}",
+            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}",
+        ]
+        if kept:
+            options.append(f"KV_METADATA {{{kept}}}")
+        try:
+            self.cursor.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
+        except duckdb.IOException as error:
+            raise StorageError(f"cannot write {path}: {error}") from error
+
+    def digest(self, select: str) -> Digest:
+        """Count and hash the rows of `select`, whatever their order."""
+        # hash(t) of the row as a struct: 64 bits a row, summed without overflow, and xor-ed.
+        rows, total, xor = self.execute(
+            f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0), coalesce(bit_xor(hash(t)), 0) "
+            f"FROM ({select}) t"
+        )[0]
+        return Digest(int(rows), int(total), int(xor))
+
+    def parquet(self, paths: Sequence[str]) -> str:
+        """Return the SQL of a relation that reads these Parquet files."""
+        return f"read_parquet([{', '.join(text(path) for path in paths)}], union_by_name = true)"
+
+    def progress(self) -> float:
+        """Return how far the running statement is, 0 to 1; -1 if that is not known."""
+        percent = self.cursor.query_progress()
+        return percent / 100 if percent >= 0 else -1.0
+
+    def interrupt(self) -> None:
+        """Stop the running statement."""
+        self.cursor.interrupt()
+
+    def close(self) -> None:
+        """Give up the cursor; an open transaction is rolled back."""
+        self.cursor.close()
+
+
+def _busy(path: Path, error: duckdb.Error) -> IsothermError:
+    message = str(error)
+    if "lock" in message.lower() or "conflict" in message.lower():
+        holder = _holder(message)
+        return BusyError(
+            f"{path} is held by {holder}; DuckDB lets one process at a time write a file",
+            hint="Wait for it with --wait SECONDS, or end that process.",
+        )
+    if not os.path.exists(path):
+        return StorageError(f"{path}: there is no such warehouse file", hint="Run: isotherm init")
+    return StorageError(f"{path} cannot be opened as a DuckDB file: {message}")
+
+
+def _holder(message: str) -> str:
+    """Pick the holder out of DuckDB's message: `Conflicting lock is held in NAME (PID n)`."""
+    _, found, rest = message.partition("lock is held in ")
+    if not found:
+        return "another connection of this process"
+    return rest.split(". See")[0].split(" by user")[0].strip()

@@ -1,0 +1,1 @@
+"""Files into the hot table, exactly once."""

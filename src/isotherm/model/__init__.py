@@ -1,0 +1,1 @@
+"""What Isotherm speaks of: periods, tiers, policies, datasets, parts. Pure."""

@@ -1,0 +1,74 @@
+"""Datasets: logical tables whose rows age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .period import Duration, Unit
+from .policy import Policy
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table of the warehouse."""
+
+    schema: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str, default_schema: str = "main") -> TableName:
+        """Read `table` or `schema.table`.
+
+        Raises:
+            ValueError: there are more than two names, or an empty one.
+
+        """
+        names = text.split(".")
+        if len(names) > 2 or not all(names):
+            raise ValueError(f"{text!r} is no table: write table or schema.table")
+        return cls(names[0], names[1]) if len(names) == 2 else cls(default_schema, names[0])
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A logical table with a clock and a period.
+
+    Attributes:
+        name: How users and SQL call it.
+        table: The warehouse table that holds its hot rows.
+        clock: The column that ages a row.
+        unit: The period's length.
+        policy: Where a partition belongs at which age.
+        subject: The columns that identify a person.
+        earliest: Rows whose clock lies before this instant never age.
+        latest: Rows whose clock lies at or after this instant never age.
+        settle: No move sooner than this after a partition's last load.
+        order_by: The columns that sort the rows of an object; empty keeps the warehouse's order.
+        append_min_rows: Late rows wait until there are as many.
+        append_max_age: Late rows wait no longer than this after their load.
+        cast: Columns to be kept cold as another type, by name.
+        renamed: Columns the table's owner has renamed: new name by old name.
+        dropped: Columns the table's owner has dropped.
+
+    """
+
+    name: str
+    table: TableName
+    clock: str
+    unit: Unit = Unit.MONTH
+    policy: Policy = Policy()
+    subject: tuple[str, ...] = ()
+    earliest: datetime | None = None
+    latest: datetime | None = None
+    settle: Duration | None = None
+    order_by: tuple[str, ...] = ()
+    append_min_rows: int = 1
+    append_max_age: Duration = Duration(seconds=7 * 86_400)
+    cast: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()

@@ -1,0 +1,166 @@
+"""Parts, and the inventory of what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from .period import Period
+from .tier import HOT, Tier
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """An object on the store: its key below a tier's root."""
+
+    tier: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.tier}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The count and the order-free content hash of some rows.
+
+    The hash is only ever compared within one version of the engine; what is kept for longer is an
+    object's SHA-256.
+    """
+
+    rows: int
+    sum: int
+    xor: int
+
+    def __add__(self, other: Digest) -> Digest:
+        return Digest(self.rows + other.rows, self.sum + other.sum, self.xor ^ other.xor)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one partition in one object.
+
+    Attributes:
+        tier: The storage class that the object belongs to.
+        location: Where the object is; in a folder store it changes with the tier.
+        sha256: Of the object's bytes, hexadecimal.
+        created_at: When the object entered its tier, UTC.
+        restored: The readable copy of an archived object, where there is one.
+        restored_until: Until when that copy may be read, UTC.
+
+    """
+
+    id: str
+    dataset: str
+    period: Period
+    tier: Tier
+    location: Location
+    rows: int
+    bytes: int
+    sha256: str
+    created_at: datetime
+    restored: Location | None = None
+    restored_until: datetime | None = None
+
+    def readable_at(self, now: datetime) -> bool:
+        """Say whether a query that begins `now` may read the part."""
+        if not self.tier.archived:
+            return True
+        return self.restored_until is not None and now < self.restored_until
+
+    @property
+    def readable_location(self) -> Location:
+        """Where a reader finds the part: its restored copy if there is one."""
+        return self.restored or self.location
+
+    @property
+    def pinned_location(self) -> Location | None:
+        """Which object of the part the pin names; None if it lies in the archive alone."""
+        return self.restored if self.tier.archived else self.location
+
+
+@dataclass(frozen=True, slots=True)
+class HotPartition:
+    """The rows of one period that are in the warehouse.
+
+    Attributes:
+        bytes: Estimated, from the rows and the table's size.
+        loaded_at: When rows of the period were last loaded by Isotherm, UTC.
+
+    """
+
+    period: Period
+    rows: int
+    bytes: int
+    loaded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ageless:
+    """Rows that never age, and why."""
+
+    reason: str
+    rows: int
+    periods: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Everything of one period: its rows in the warehouse and its parts on the store."""
+
+    period: Period
+    hot: HotPartition | None
+    parts: tuple[Part, ...]
+
+    @property
+    def tier(self) -> Tier:
+        """The tier of its coldest part."""
+        return max((part.tier for part in self.parts), key=lambda t: t.rank, default=HOT)
+
+    @property
+    def late_rows(self) -> int:
+        """Rows in the warehouse although the partition has left it."""
+        return self.hot.rows if self.hot and self.parts else 0
+
+    @property
+    def rows(self) -> int:
+        """All rows, in the warehouse and on the store."""
+        return (self.hot.rows if self.hot else 0) + sum(part.rows for part in self.parts)
+
+    @property
+    def cold_bytes(self) -> int:
+        """The size of its objects."""
+        return sum(part.bytes for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What is where of one dataset, at one instant.
+
+    Attributes:
+        pin: The version of the pin that was read with it.
+
+    """
+
+    dataset: str
+    hot: tuple[HotPartition, ...] = ()
+    parts: tuple[Part, ...] = ()
+    ageless: tuple[Ageless, ...] = ()
+    pin: int = 0
+
+    @cached_property
+    def partitions(self) -> dict[Period, Partition]:
+        """Every partition by its period, the earliest first."""
+        hot = {item.period: item for item in self.hot}
+        parts: dict[Period, list[Part]] = {}
+        for part in self.parts:
+            parts.setdefault(part.period, []).append(part)
+        return {
+            period: Partition(period, hot.get(period), tuple(parts.get(period, ())))
+            for period in sorted(hot.keys() | parts.keys())
+        }
+
+    def __iter__(self) -> Iterator[Partition]:
+        return iter(self.partitions.values())

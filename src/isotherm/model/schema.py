@@ -1,0 +1,96 @@
+"""Columns, and which types survive the trip to Parquet and back.
+
+Types are written as DuckDB writes them. What a column is kept as once it is cold is its cold type:
+the same one where Parquet and Iceberg have it, a wider one that holds every value where they do
+not, and nothing where values would change (measured on DuckDB 1.5.5: ENUM, BIT, TIMESTAMP_S,
+TIMESTAMP_NS, HUGEINT and JSON come back as something else).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import SchemaError
+
+_SAME = frozenset(
+    {
+        "BOOLEAN",
+        "INTEGER",
+        "BIGINT",
+        "FLOAT",
+        "DOUBLE",
+        "VARCHAR",
+        "BLOB",
+        "DATE",
+        "TIME",
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+        "UUID",
+    }
+)
+_WIDER = {
+    "TINYINT": "INTEGER",
+    "SMALLINT": "INTEGER",
+    "UTINYINT": "INTEGER",
+    "USMALLINT": "INTEGER",
+    "UINTEGER": "BIGINT",
+    "UBIGINT": "DECIMAL(20,0)",
+}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)$")
+
+CLOCK_TYPES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")
+"""The types that a clock may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the warehouse's table, or of the Iceberg table."""
+
+    name: str
+    type: str
+
+
+def cold_type(type_: str) -> str | None:
+    """Return the type that a column is kept as once it is cold; None if none holds its values."""
+    if type_ in _SAME or _DECIMAL.match(type_):
+        return type_
+    return _WIDER.get(type_)
+
+
+def decimal(type_: str) -> tuple[int, int] | None:
+    """Return precision and scale of a decimal type."""
+    match = _DECIMAL.match(type_)
+    return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def widens(old: str, new: str) -> bool:
+    """Say whether Iceberg can widen a cold column from `old` to `new` without rewriting it."""
+    if (old, new) in {("INTEGER", "BIGINT"), ("FLOAT", "DOUBLE")}:
+        return True
+    before, after = decimal(old), decimal(new)
+    return bool(before and after and before[1] == after[1] and before[0] <= after[0])
+
+
+def cold_columns(
+    table: str, columns: Iterable[Column], cast: dict[str, str] | None = None
+) -> tuple[Column, ...]:
+    """Return the columns as they are kept once they are cold.
+
+    Raises:
+        SchemaError: a type that does not survive the trip; the column and the way out are named.
+
+    """
+    cast = cast or {}
+    found = []
+    for column in columns:
+        kept = cold_type(cast.get(column.name, column.type))
+        if kept is None:
+            raise SchemaError(
+                f"column {column.name} of {table} has type {column.type}, "
+                "which does not survive the trip to Parquet and back",
+                hint=f'Keep it as another type: [datasets.<name>.cast] {column.name} = "VARCHAR"',
+            )
+        found.append(Column(column.name, kept))
+    return tuple(found)

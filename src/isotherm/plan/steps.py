@@ -1,0 +1,44 @@
+"""The typed steps of a move: what `explain` prints is what the runner does, from this one list."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from .plan import Kind
+
+
+class Step(Enum):
+    """One step; its value says what it does."""
+
+    INTENT = "write down that the move begins, and which objects may appear"
+    BEGIN = "open one warehouse transaction"
+    COPY = "copy the rows to new objects that nobody sees yet"
+    VERIFY = "read the copy back: count and content hash must equal the source"
+    FENCE = "make sure that no other writer has changed the rows"
+    REGISTER = "add and remove files on an Iceberg branch that starts at the pin"
+    DELETE = "delete the rows from the warehouse"
+    INSERT = "put the rows into the warehouse"
+    RECORD = "write parts, pin, journal and the intent's end"
+    COMMIT = "commit: the cutover, in one instant"
+    PUBLISH = "set Iceberg's main to the new pin and remove the branch"
+    SEAL = "seal the journal"
+    REMOVE = "remove the replaced objects when their grace is over"
+
+
+_HEAD = (Step.INTENT, Step.BEGIN)
+_TAIL = (Step.RECORD, Step.COMMIT, Step.PUBLISH, Step.SEAL)
+_STEPS: dict[Kind, tuple[Step, ...]] = {
+    Kind.UNLOAD: (Step.COPY, Step.VERIFY, Step.FENCE, Step.REGISTER, Step.DELETE),
+    Kind.APPEND: (Step.COPY, Step.VERIFY, Step.FENCE, Step.REGISTER, Step.DELETE),
+    Kind.RETIER: (Step.COPY, Step.VERIFY, Step.REGISTER),
+    Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
+    Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
+    Kind.EXPIRE: (Step.FENCE, Step.REGISTER, Step.DELETE),
+}
+_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.EXPIRE})
+
+
+def steps(kind: Kind) -> tuple[Step, ...]:
+    """Return the steps of a move of this kind, in their order."""
+    last = (Step.REMOVE,) if kind in _REMOVING else ()
+    return _HEAD + _STEPS[kind] + _TAIL + last

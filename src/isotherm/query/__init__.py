@@ -1,0 +1,1 @@
+"""One SQL over hot, cold and restored rows; the guard before the archive."""

@@ -1,0 +1,68 @@
+"""The result of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from ..engine.duckdb import DuckDBSession
+
+
+class Result:
+    """Rows of one query, read once; its transaction is open until they are read or it is closed.
+
+    Attributes:
+        columns: The names of its columns.
+        notes: What the reader has to know: what was left out, for one.
+
+    """
+
+    def __init__(
+        self,
+        session: DuckDBSession,
+        notes: tuple[str, ...],
+        close: Callable[[], None],
+        translate: Callable[[Exception], Exception],
+    ) -> None:
+        self._session = session
+        self._close = close
+        self._translate = translate
+        self.notes = notes
+        self.columns = [item[0] for item in session.cursor.description or []]
+
+    def arrow(self) -> pa.Table:
+        """Return all rows as an Arrow table."""
+        return self._read(lambda: self._session.cursor.to_arrow_table())
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows as tuples."""
+        return self._read(lambda: self._session.cursor.fetchall())
+
+    def batches(self, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
+        """Yield the rows as Arrow batches, without holding them all."""
+        try:
+            yield from self._session.cursor.to_arrow_reader(rows)
+        except Exception as error:
+            raise self._translate(error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the query's transaction; calling it again is no error."""
+        self._close()
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except Exception as error:
+            raise self._translate(error) from error
+        finally:
+            self.close()
+
+    def __enter__(self) -> Result:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

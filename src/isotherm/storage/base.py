@@ -1,0 +1,71 @@
+"""The port to where objects are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ..model.part import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as it was found on the store.
+
+    Attributes:
+        sha256: Of its bytes, hexadecimal.
+
+    """
+
+    location: Location
+    bytes: int
+    sha256: str
+
+
+class Storage(Protocol):
+    """Objects in tiers. An object is complete or not there; every call may be repeated.
+
+    All methods raise `StorageError`, which names the object.
+    """
+
+    def url(self, location: Location) -> str:
+        """Return the URL by which Iceberg and the engine know the object."""
+        ...
+
+    def metadata_url(self, dataset: str) -> str:
+        """Return the URL below which the dataset's Iceberg metadata lies."""
+        ...
+
+    def stage(self, location: Location) -> str:
+        """Return a path that the engine writes the object to; it is not there before `publish`."""
+        ...
+
+    def publish(self, location: Location) -> Stored:
+        """Make the staged object durable and visible."""
+        ...
+
+    def copy(self, source: Location, target: Location, sha256: str) -> Stored:
+        """Copy an object; the bytes read must have this SHA-256, else nothing is there after."""
+        ...
+
+    def restore(self, source: Location, target: Location, sha256: str, until: datetime) -> Stored:
+        """Make an archived object readable at `target` until then."""
+        ...
+
+    def size(self, location: Location) -> int | None:
+        """Return the object's size in bytes, None if it is not there."""
+        ...
+
+    def sha256(self, location: Location) -> str:
+        """Read the object and return its SHA-256, hexadecimal."""
+        ...
+
+    def remove(self, location: Location) -> None:
+        """Remove an object, staged or published; one that is not there is no error."""
+        ...
+
+    def list(self, tier: str, prefix: str = "") -> Iterator[Location]:
+        """List the published objects of a tier."""
+        ...

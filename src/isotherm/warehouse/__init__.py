@@ -1,0 +1,1 @@
+"""Where hot rows and control live, and the transactions over both."""
