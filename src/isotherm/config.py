@@ -10,8 +10,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -172,7 +173,7 @@ def read(path: str | Path) -> Config:
     try:
         sections = _File.model_validate(raw)
     except ValidationError as error:
-        raise _explained(file, raw, error) from None
+        raise _explained(file, error) from None
     datasets = {name: _dataset(file, name, part) for name, part in sections.datasets.items()}
     _check_tables(file, datasets)
     _check_tiers(file, sections.storage.tiers)
@@ -237,7 +238,7 @@ def _policy(where: str, section: DatasetSection) -> Policy:
             )
         rules.append(Rule(EXPIRED if key == "expire" else TIERS[key], age))
     rules.sort(key=lambda rule: rule.tier.rank)
-    for warmer, colder in zip(rules, rules[1:], strict=False):
+    for warmer, colder in pairwise(rules):
         if colder.age.after(datetime(2001, 1, 1)) <= warmer.age.after(datetime(2001, 1, 1)):
             raise ConfigError(
                 f"{where}.policy: {colder} comes no later than {warmer}",
@@ -253,11 +254,10 @@ def _finer(age: Duration) -> Unit:
 def _check_tables(file: Path, datasets: Mapping[str, Dataset]) -> None:
     owners: dict[TableName, str] = {}
     for name, dataset in datasets.items():
-        if other := owners.setdefault(dataset.table, name):
-            if other != name:
-                raise ConfigError(
-                    f"{file}: datasets.{name}.table: {dataset.table} already belongs to {other}"
-                )
+        if (other := owners.setdefault(dataset.table, name)) != name:
+            raise ConfigError(
+                f"{file}: datasets.{name}.table: {dataset.table} already belongs to {other}"
+            )
 
 
 def _check_tiers(file: Path, tiers: Mapping[str, str]) -> None:
@@ -269,7 +269,7 @@ def _check_tiers(file: Path, tiers: Mapping[str, str]) -> None:
             )
 
 
-def _explained(file: Path, raw: Mapping[str, Any], error: ValidationError) -> ConfigError:
+def _explained(file: Path, error: ValidationError) -> ConfigError:
     """Turn the first validation error into one that names key, value and the nearest key."""
     first = error.errors()[0]
     path = [str(step) for step in first["loc"]]
@@ -294,4 +294,4 @@ def _known_keys(path: list[str]) -> list[str]:
     if path[0] == "datasets":
         return list(DatasetSection.model_fields)
     section = _File.model_fields[path[0]].annotation
-    return list(section.model_fields) if isinstance(section, type) else []  # type: ignore[attr-defined]
+    return list(section.model_fields) if isinstance(section, type) else []

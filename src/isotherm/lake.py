@@ -32,6 +32,7 @@ from .model.period import Duration, Period
 from .model.request import RequestKind
 from .plan.plan import Kind, Move, Plan, state_of
 from .plan.planner import Subject, make_plan
+from .plan.restoring import make_restore_plan
 from .plan.steps import Step
 from .query.query import Archived, Options, Query
 from .query.result import Result
@@ -223,45 +224,8 @@ class Lake:
 
         """
         now = self.clock()
-        until = time.after(now)
-        dataset = self.config.dataset(name)
-        found = self.inventory(name)
-        economics_moves = []
-        basis: dict[str, str] = {}
-        from .plan.economics import Economics
-
-        economics = Economics(self.prices, found, now)
-        for period in periods:
-            partition = found.partitions.get(period)
-            if partition is None or not partition.parts:
-                raise RequestError(f"{name} has no cold rows in {period}")
-            archived = [part for part in partition.parts if part.tier.archived]
-            if not archived:
-                raise RequestError(
-                    f"{name} {period} is in {partition.tier} and can be read as it is"
-                )
-            closed = [part for part in archived if part.restored is None]
-            for tier in sorted({part.tier for part in archived}, key=lambda t: t.rank):
-                of_tier = [part for part in archived if part.tier == tier]
-                unread = [part for part in of_tier if part in closed]
-                basis[str(period)] = state_of(partition)
-                economics_moves.append(
-                    Move(
-                        str(len(economics_moves) + 1),
-                        Kind.RESTORE,
-                        dataset.name,
-                        (period,),
-                        tier,
-                        tier,
-                        f"asked for until {until:%Y-%m-%d %H:%M}",
-                        sum(part.rows for part in of_tier),
-                        sum(part.bytes for part in unread),
-                        len(unread),
-                        economics.parts(Kind.RESTORE, unread, tier, tier, until),
-                        until,
-                    )
-                )
-        return Plan(now, now, tuple(economics_moves), (), {name: basis})
+        subject = self._subjects(name)[0]
+        return make_restore_plan(subject, tuple(periods), time.after(now), now, self.prices)
 
     def pause(self, name: str) -> None:
         """Make no moves of a dataset until it is resumed.

@@ -6,6 +6,7 @@ see nothing of it before the move has committed. `main` follows the pin; it neve
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,10 +84,8 @@ class IcebergCatalog:
 
     def __init__(self, uri: str, warehouse_url: str) -> None:
         self._catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=warehouse_url)
-        try:
+        with contextlib.suppress(NamespaceAlreadyExistsError):
             self._catalog.create_namespace(NAMESPACE)
-        except NamespaceAlreadyExistsError:
-            pass
 
     def create(
         self, dataset: str, lake: str, columns: Sequence[Column], clock: str, unit: Unit, url: str
@@ -157,7 +156,7 @@ class IcebergCatalog:
 
         """
         table = self._table(dataset)
-        names = {old: new for old, new in (renamed or {}).items()}
+        names = dict(renamed or {})
         known = {names.get(f.name, f.name): _name(f.field_type) for f in table.schema().fields}
         stale = [f.name for f in table.schema().fields if f.name in names]
         added, widened = [], []
@@ -183,7 +182,7 @@ class IcebergCatalog:
             for column in added:
                 update.add_column(column.name, _type(column))
             for column in widened:
-                update.update_column(column.name, _type(column))  # type: ignore[arg-type]
+                update.update_column(column.name, _type(column))
 
     def register(
         self,

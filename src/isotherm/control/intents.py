@@ -1,4 +1,4 @@
-"""Intents: the row that says a move has begun. What becomes of it decides what became of the move."""
+"""Intents: the row that says a move has begun; what becomes of it, became of the move."""
 
 from __future__ import annotations
 

@@ -91,8 +91,10 @@ def entries(tx: Transaction, dataset: str | None = None, limit: int = 1_000_000)
         f"{where} ORDER BY seq DESC NULLS FIRST, written_at DESC LIMIT {int(limit)}",
         [dataset] if dataset else [],
     )
-    found = [Entry(*row[:5], json.loads(row[5]), row[6], row[7]) for row in rows]
-    return found[::-1]
+    return [
+        Entry(id_, at, name, move, event, json.loads(detail), seq, hash_)
+        for id_, at, name, move, event, detail, seq, hash_ in reversed(rows)
+    ]
 
 
 def verify(tx: Transaction) -> Head:

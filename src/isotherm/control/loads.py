@@ -69,7 +69,8 @@ def record(tx: Transaction, load: Load, periods: Mapping[Period, int]) -> None:
 def last_by_period(tx: Transaction, dataset: str) -> dict[str, datetime]:
     """Return when each period last received rows by a load."""
     rows = tx.execute(
-        "SELECT period, max(loaded_at) FROM isotherm.loaded_periods WHERE dataset = ? GROUP BY period",
+        "SELECT period, max(loaded_at) FROM isotherm.loaded_periods "
+        "WHERE dataset = ? GROUP BY period",
         [dataset],
     )
     return dict(rows)

@@ -25,7 +25,6 @@ class Dollars:
     Attributes:
         saved: Dollars a month that it saves; negative if it costs more.
         once: Dollars that it costs once.
-        payback: After how many months it has paid for itself; None is never.
 
     """
 
@@ -34,6 +33,7 @@ class Dollars:
 
     @property
     def payback(self) -> float | None:
+        """After how many months it has paid for itself; None is never."""
         if self.once == 0 and self.saved >= 0:
             return 0.0
         return self.once / self.saved if self.saved > 0 else None

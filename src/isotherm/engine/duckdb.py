@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -170,7 +169,7 @@ def _busy(path: Path, error: duckdb.Error) -> IsothermError:
             f"{path} is held by {holder}; DuckDB lets one process at a time write a file",
             hint="Wait for it with --wait SECONDS, or end that process.",
         )
-    if not os.path.exists(path):
+    if not path.exists():
         return StorageError(f"{path}: there is no such warehouse file", hint="Run: isotherm init")
     return StorageError(f"{path} cannot be opened as a DuckDB file: {message}")
 

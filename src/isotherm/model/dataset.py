@@ -9,6 +9,8 @@ from datetime import datetime
 from .period import Duration, Unit
 from .policy import Policy
 
+WEEK = Duration(seconds=7 * 86_400)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TableName:
@@ -61,14 +63,14 @@ class Dataset:
     table: TableName
     clock: str
     unit: Unit = Unit.MONTH
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     subject: tuple[str, ...] = ()
     earliest: datetime | None = None
     latest: datetime | None = None
     settle: Duration | None = None
     order_by: tuple[str, ...] = ()
     append_min_rows: int = 1
-    append_max_age: Duration = Duration(seconds=7 * 86_400)
+    append_max_age: Duration = WEEK
     cast: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()

@@ -50,8 +50,7 @@ class Period:
         """
         for unit, pattern in _PATTERNS.items():
             if match := pattern.match(text.strip()):
-                fields = [int(group) for group in match.groups()]
-                return cls.of(datetime(*(fields + [1] * (3 - len(fields)))), unit)
+                return cls.of(datetime.strptime(text.strip(), _FORMATS[unit]), unit)
         raise ValueError(f"{text!r} is no period: write 2019-03, 2019-03-05 or 2019-03-05T07")
 
     @classmethod

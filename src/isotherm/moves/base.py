@@ -164,7 +164,7 @@ def check_drift(dataset: Dataset, cold: Sequence[Column], hot: Sequence[Column])
         if name not in names and name not in dataset.dropped:
             where = f"[datasets.{dataset.name}]"
             raise SchemaError(
-                f"column {name} of {dataset.table} is gone, but cold rows of {dataset.name} have it",
+                f"column {name} of {dataset.table} is gone, but cold rows have it",
                 hint=f'Was it renamed? {where} renamed = {{ {name} = "its new name" }}. '
                 f'Was it dropped? {where} dropped = ["{name}"]',
             )

@@ -26,7 +26,8 @@ class Restore(Act):
         parts = self._archived(tx)
         if self.move.until is None:
             raise RequestError(f"{self.move} says no time until when it is restored")
-        fetched, kept = [], []
+        fetched: list[Part] = []
+        kept: list[Part] = []
         for part in parts:
             if part.restored is None:
                 fetched.append(self._fetched(part, len(fetched), self.move.until))

@@ -94,7 +94,8 @@ class Economics:
         price = self.book.classes[move.target.name]
         size = move.bytes // max(1, move.objects)
         if size < price.min_bytes:
-            return f"; {move.target} bills {price.min_bytes // 1024} KB an object, it has {size // 1024}"
+            least = price.min_bytes // 1024
+            return f"; {move.target} bills {least} KB an object, it has {size // 1024}"
         if price.overhead_bytes:
             return f"; {move.target} bills {price.overhead_bytes // 1024} KB beside each object"
         return ""

@@ -79,13 +79,12 @@ class Query:
             session = tx.session
             query = parse.check(session, sql, allow_files=self.options.allow_files)
             query, wholes = self._wholes(tx, query)
-            place = self._place(session, query, wholes, guarded=True)
+            self._place(session, query, wholes, guarded=True)
             met = self._met(session, query, wholes)
             notes = [note for data in wholes for note in _notes(data)]
             if met and self.options.archived is Archived.REFUSE:
                 raise self._refusal(met, wholes)
             if met:
-                self._leave(session, place)
                 self._place(session, query, wholes, guarded=False)
                 notes += [f"left out, archived: {g.dataset} {g.span}" for g in met]
             timer = threading.Timer(self.options.timeout, session.interrupt)
@@ -123,7 +122,7 @@ class Query:
 
     def _place(
         self, session: DuckDBSession, sql: str, wholes: Sequence[Whole], *, guarded: bool
-    ) -> str:
+    ) -> None:
         """Make a catalog with the views of this query, and have the session look there first."""
         place = f"isotherm_query_{next(_NUMBERS)}"
         side = self.warehouse.engine.session()
@@ -144,7 +143,6 @@ class Query:
         # `hot` comes last: its names are asked for with the schema.
         paths.append(f"{place}.hot" if wholes else f"{place}.main")
         session.execute(f"SET search_path = {text(','.join(paths))}")
-        return place
 
     def _copy_views(self, side: DuckDBSession, place: str, wholes: Sequence[Whole]) -> None:
         """Define the warehouse's own views over the datasets again, so that they see the whole."""
@@ -164,9 +162,6 @@ class Query:
             if len(failed) == len(waiting):
                 return
             waiting = failed
-
-    def _leave(self, session: DuckDBSession, place: str) -> None:
-        session.execute(f"USE {quoted(self.warehouse.alias)}")
 
     def _detach(self, place: str) -> None:
         side = self.warehouse.engine.session()

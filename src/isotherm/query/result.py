@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ..engine.duckdb import DuckDBSession
+
+T = TypeVar("T")
 
 
 class Result:
@@ -53,7 +55,7 @@ class Result:
         """End the query's transaction; calling it again is no error."""
         self._close()
 
-    def _read(self, read: Callable[[], Any]) -> Any:
+    def _read(self, read: Callable[[], T]) -> T:
         try:
             return read()
         except Exception as error:

@@ -121,7 +121,7 @@ class FolderStorage:
         return path.with_name(path.name + STAGED)
 
     def _rename(self, staged: Path, path: Path) -> None:
-        os.replace(staged, path)
+        staged.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

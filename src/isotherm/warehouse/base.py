@@ -18,8 +18,10 @@ class Transaction(Protocol):
     Raises `ConflictError` from any call when another writer was there first.
     """
 
-    session: Session
-    """An engine session in which the warehouse's rows are seen at this snapshot."""
+    @property
+    def session(self) -> Session:
+        """An engine session in which the warehouse's rows are seen at this snapshot."""
+        ...
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement on the warehouse, values bound to `?`, and return its rows."""
