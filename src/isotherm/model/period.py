@@ -49,7 +49,7 @@ class Period:
 
         """
         for unit, pattern in _PATTERNS.items():
-            if match := pattern.match(text.strip()):
+            if pattern.match(text.strip()):
                 return cls.of(datetime.strptime(text.strip(), _FORMATS[unit]), unit)
         raise ValueError(f"{text!r} is no period: write 2019-03, 2019-03-05 or 2019-03-05T07")
 

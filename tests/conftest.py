@@ -1,0 +1,70 @@
+"""What all tests share: real lakes in a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import isotherm
+from isotherm.lake import Lake, init_lake
+
+TRIPS = """
+[datasets.trips]
+table = "main.trips"
+clock = "pickup"
+
+[datasets.trips.policy]
+STANDARD = "6 months"
+STANDARD_IA = "12 months"
+GLACIER = "15 months"
+expire = "12 years"
+"""
+
+MakeLake = Callable[..., Lake]
+
+
+@pytest.fixture
+def make_lake(tmp_path: Path) -> Iterator[MakeLake]:
+    """Return a function that sets up a lake by its config and opens it; all are closed after."""
+    opened: list[Lake] = []
+
+    def make(config: str = TRIPS, *, folder: str = ".", **options: object) -> Lake:
+        file = tmp_path / folder / "isotherm.toml"
+        init_lake(file, config)
+        opened.append(isotherm.open(file, **options))
+        return opened[-1]
+
+    yield make
+    for lake in opened:
+        lake.close()
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Return the folder of real trips beside the project."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real trips: there is no folder {folder}")
+    return folder
+
+
+def run_sql(lake: Lake, *statements: str) -> list[tuple[object, ...]]:
+    """Run statements as the table's owner, past Isotherm, and return the last one's rows."""
+    session = lake.warehouse.session()
+    try:
+        rows: list[tuple[object, ...]] = []
+        for statement in statements:
+            rows = session.execute(statement)
+        return rows
+    finally:
+        session.close()
+
+
+def make_trips(rows: int = 6_000, start: str = "2018-01-01", minutes: int = 131) -> str:
+    """Return the statement that makes a table of trips; 131 minutes apart is about 18 months."""
+    return f"""CREATE TABLE main.trips AS
+        SELECT TIMESTAMP '{start}' + INTERVAL (i * {minutes}) MINUTE AS pickup,
+               i::INTEGER AS id, ((i % 97) * 1.25)::DECIMAL(9,2) AS fare, 'x' || (i % 50) AS tag
+        FROM range({rows}) t(i)"""
