@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import isotherm
-from isotherm.lake import Lake, init_lake
+from isotherm.lake import Lake
+from isotherm.opening import init_lake
 
 TRIPS = """
 [datasets.trips]

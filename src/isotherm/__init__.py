@@ -11,8 +11,8 @@ one SQL statement still sees them all::
 """
 
 from .lake import Lake
-from .lake import open_lake as open
 from .model.errors import IsothermError
+from .opening import open_lake as open
 
 __all__ = ["IsothermError", "Lake", "open"]
 __version__ = "0.1.0"

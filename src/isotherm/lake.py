@@ -3,70 +3,36 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import config as configuration
 from .config import Config
-from .control import inventory, migrations, requests
+from .control import inventory, journal, migrations, requests
+from .control.journal import Entry, Head
+from .cost.dollars import Quote
 from .cost.prices import PriceBook
-from .engine.duckdb import DuckDBEngine
 from .model.dataset import Dataset
-from .model.errors import (
-    BusyError,
-    ConfigError,
-    IsothermError,
-    MovesFailed,
-    RequestError,
-    StalePlanError,
-)
+from .model.errors import RequestError, StalePlanError
 from .model.part import Inventory
 from .model.period import Duration, Period
 from .model.request import RequestKind
-from .plan.plan import Kind, Move, Plan, state_of
+from .plan.plan import Plan, state_of
 from .plan.planner import Subject, make_plan
 from .plan.restoring import make_restore_plan
-from .plan.steps import Step
 from .query.query import Archived, Options, Query
 from .query.result import Result
 from .storage.base import Storage
-from .storage.folder import FolderStorage
 from .warehouse.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
+    from .moves.applying import Applied, Limits, Watch
     from .moves.base import Ports
-    from .moves.runner import Outcome
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """Return the time, UTC without zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What an apply did.
-
-    Attributes:
-        done: Every move that is finished.
-        left: Moves of the plan that a limit kept from being made.
-
-    """
-
-    done: tuple[Outcome, ...] = ()
-    left: tuple[Move, ...] = ()
-    failures: dict[str, IsothermError] = field(default_factory=dict)
-
 
 class Lake:
     """Datasets, and everything that can be done with them.
@@ -81,7 +47,7 @@ class Lake:
         warehouse: DuckDBWarehouse,
         storage: Storage,
         catalog: Callable[[], IcebergCatalog],
-        clock: Clock = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self.config = config
         self.warehouse = warehouse
@@ -162,59 +128,38 @@ class Lake:
         *,
         name: str | None = None,
         as_of: datetime | None = None,
-        expire: bool = False,
         exclusive: bool = False,
-        max_moves: int | None = None,
-        max_bytes: int | None = None,
-        observe: Callable[[Move, Step], None] = lambda move, step: None,
-        done: Callable[[Outcome], None] = lambda outcome: None,
+        limits: Limits | None = None,
+        watch: Watch | None = None,
     ) -> Applied:
         """Run a plan, one warehouse transaction a move.
 
         Args:
             plan: What to run; made now if it is not given.
-            expire: Run moves that delete expired periods, too.
+            name: The dataset to plan for, where no plan is given.
             exclusive: Nobody else writes: tables need no fence.
-            max_moves: Stop after so many moves.
-            max_bytes: Stop before a move that would take the bytes read beyond this.
-            observe: Called before each step of each move.
-            done: Called after each move.
+            limits: How much it may touch; expired periods stay unless they say otherwise.
+            watch: Who looks on.
 
         Raises:
             RequestError: the plan's as-of lies in the future.
             StalePlanError: the plan no longer fits what is there; nothing was done.
             MovesFailed: some moves failed; the others are done.
-
         """
         from .moves import recovery
-        from .moves.runner import Runner
+        from .moves.applying import Limits, Watch, apply_plan
 
-        with self._moving, self._memory():
+        with self._moving, self._bounded_memory():
             ports = self.ports(exclusive=exclusive)
             recovery.recover(ports)
             plan = plan or self.plan(name, as_of=as_of)
-            self._check(plan)
-            runner = Runner(ports, observe)
-            finished: list[Outcome] = []
-            failures: dict[str, IsothermError] = {}
-            todo, left = _within(plan.moves, expire, max_moves, max_bytes)
-            stuck: set[tuple[str, Period]] = set()
-            for move in todo:
-                places = {(move.dataset, period) for period in move.periods}
-                if places & stuck:  # what it stands on has failed
-                    left.append(move)
-                    continue
-                try:
-                    finished.append(runner.run(self.config.dataset(move.dataset), move))
-                    done(finished[-1])
-                except IsothermError as error:
-                    failures[move.id] = error
-                    stuck |= places
-            recovery.tidy(ports, sorted({move.dataset for move in plan.moves}))
-            self.warehouse.compact()
-        if failures:
-            raise _failed(plan, finished, failures)
-        return Applied(tuple(finished), tuple(left))
+            self.check(plan)
+            try:
+                return apply_plan(
+                    ports, self.config.datasets, plan, limits or Limits(), watch or Watch()
+                )
+            finally:
+                self.warehouse.compact()
 
     def restore_plan(self, name: str, periods: Iterable[Period], time: Duration) -> Plan:
         """Plan the restore of archived partitions for a time; nothing is done.
@@ -226,6 +171,36 @@ class Lake:
         now = self.clock()
         subject = self._subjects(name)[0]
         return make_restore_plan(subject, tuple(periods), time.after(now), now, self.prices)
+
+    def restore_quote(self, plan: Plan) -> Quote:
+        """Return what a restore plan costs in all, and how long it takes."""
+        hours = [self.prices.classes[move.source.name].restore["Standard"].hours for move in plan.moves if move.objects]
+        return Quote(
+            "Standard",
+            sum(move.dollars.once for move in plan.moves),
+            max(hours, key=lambda span: span[1], default=(0.0, 0.0)),
+        )
+
+    def journal(self, name: str | None = None, limit: int = 1_000) -> list[Entry]:
+        """Return the newest rows of the journal, the oldest of them first."""
+        if name:
+            self.config.dataset(name)
+        with self.warehouse.snapshot() as tx:
+            return journal.entries(tx, name, limit)
+
+    def verify_journal(self) -> tuple[Head, dict[str, str]]:
+        """Follow the journal's chain, and look in it for the heads that Iceberg has noted.
+
+        Returns:
+            The chain's head, and the head noted in each dataset's pinned snapshot.
+
+        Raises:
+            JournalError: a row was changed or removed, or the tail was cut.
+        """
+        from .check.journal import verify
+
+        with self.warehouse.snapshot() as tx:
+            return verify(tx, self.catalog, self.config.datasets)
 
     def pause(self, name: str) -> None:
         """Make no moves of a dataset until it is resumed.
@@ -299,8 +274,13 @@ class Lake:
                 for dataset in datasets
             ]
 
-    def _check(self, plan: Plan) -> None:
-        """Hold a plan against what is there now."""
+    def check(self, plan: Plan) -> None:
+        """Hold a plan against what is there now.
+
+        Raises:
+            RequestError: its as-of lies in the future.
+            StalePlanError: something it speaks of has changed.
+        """
         if plan.as_of > self.clock():
             raise RequestError(
                 f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
@@ -319,147 +299,15 @@ class Lake:
                 hint="Make a new one: isotherm plan",
             )
 
-    def _memory(self) -> _MemoryLimit:
-        return _MemoryLimit(self.warehouse.engine, self.config.settings.memory)
-
-
-class _MemoryLimit:
-    """Bounds the engine's memory while moves run."""
-
-    def __init__(self, engine: DuckDBEngine, limit: str) -> None:
-        self.engine, self.limit = engine, limit
-
-    def __enter__(self) -> None:
-        self.engine.limit_memory(self.limit)
-
-    def __exit__(self, *error: object) -> None:
-        self.engine.limit_memory(None)
-
-
-def open_lake(
-    path: str | Path = configuration.DEFAULT_FILE,
-    *,
-    read_only: bool = False,
-    wait: float = 0.0,
-    clock: Clock = utc_now,
-) -> Lake:
-    """Open a lake by its config file.
-
-    Args:
-        read_only: Only look; other processes may look at the same time.
-        wait: For how many seconds to wait for a warehouse that another process holds.
-        clock: Returns the time, UTC without zone.
-
-    Raises:
-        ConfigError: the config is wrong, or `isotherm init` has not been run.
-        BusyError: another process holds the warehouse.
-
-    """
-    config = configuration.read(path)
-    file = _scheme(config, "warehouse", config.warehouse.url, "duckdb")
-    objects = config.folder / _scheme(config, "storage", config.storage.url, "file")
-    database = config.folder / _scheme(config, "catalog", config.catalog.url, "sqlite")
-    tiers = {name: config.folder / place for name, place in config.storage.tiers.items()}
-    warehouse = _attached(config, config.folder / file, read_only, wait)
-    with warehouse.snapshot() as tx:
-        made = migrations.is_made(tx)
-    if not made:
-        warehouse.close()
-        raise ConfigError(f"{config.file}: this lake was not set up yet", hint="Run: isotherm init")
-
-    def catalog() -> IcebergCatalog:
-        from .catalog.iceberg import IcebergCatalog
-
-        return IcebergCatalog(f"sqlite:///{database}", f"file://{objects}/iceberg")
-
-    return Lake(config, warehouse, FolderStorage(objects, tiers), catalog, clock)
-
-
-def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
-    """Write a config where there is none, and make control, store and catalogue.
-
-    Returns:
-        The config, and whether it was written now.
-
-    """
-    file = Path(path).absolute()
-    fresh = not file.exists()
-    if fresh:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(template, encoding="utf-8")
-    config = configuration.read(file)
-    warehouse = _attached(
-        config,
-        config.folder / _scheme(config, "warehouse", config.warehouse.url, "duckdb"),
-        False,
-        0.0,
-    )
-    try:
-        with warehouse.transaction() as tx:
-            migrations.migrate(tx)
-    finally:
-        warehouse.close()
-    with open_lake(file) as lake:
-        assert isinstance(lake.storage, FolderStorage)
-        lake.storage.root.mkdir(parents=True, exist_ok=True)
-        _ = lake.catalog
-    return config, fresh
-
-
-def _attached(config: Config, file: Path, read_only: bool, wait: float) -> DuckDBWarehouse:
-    end = time.monotonic() + wait
-    while True:
-        engine = DuckDBEngine(temp=file.with_suffix(".tmp"), threads=config.settings.threads)
+    @contextmanager
+    def _bounded_memory(self) -> Iterator[None]:
+        """Bound the engine's memory while moves run."""
+        self.warehouse.engine.limit_memory(self.config.settings.memory)
         try:
-            return DuckDBWarehouse(file, engine, read_only=read_only)
-        except BusyError:
-            engine.close()
-            if time.monotonic() >= end:
-                raise
-            time.sleep(0.2)
-
-
-def _scheme(config: Config, section: str, url: str, *known: str) -> str:
-    scheme, colon, rest = url.partition(":")
-    if not colon or scheme not in known or not rest:
-        raise ConfigError(
-            f"{config.file}: {section}.url: found {url!r}; it begins with "
-            + " or ".join(f"{name}:" for name in known)
-        )
-    return rest.removeprefix("//") if scheme == "file" else rest
+            yield
+        finally:
+            self.warehouse.engine.limit_memory(None)
 
 
 def _seconds(duration: Duration) -> float:
     return duration.in_months * 30.4375 * 86_400
-
-
-def _within(
-    moves: Sequence[Move], expire: bool, max_moves: int | None, max_bytes: int | None
-) -> tuple[list[Move], list[Move]]:
-    """Split moves into those that the limits allow, and the rest."""
-    todo: list[Move] = []
-    left: list[Move] = []
-    total = 0
-    for move in moves:
-        total += move.bytes
-        over = (max_moves is not None and len(todo) >= max_moves) or (
-            max_bytes is not None and total > max_bytes
-        )
-        if over or (move.kind is Kind.EXPIRE and not expire):
-            left.append(move)
-        else:
-            todo.append(move)
-    return todo, left
-
-
-def _failed(
-    plan: Plan, finished: Sequence[Outcome], failures: dict[str, IsothermError]
-) -> MovesFailed:
-    names = {move.id: str(move) for move in plan.moves}
-    lines = [f"  {names[id_]}: {error.message}" for id_, error in failures.items()]
-    return MovesFailed(
-        f"{len(failures)} of {len(plan.moves)} moves failed, {len(finished)} are done:\n"
-        + "\n".join(lines),
-        hint="What failed is as it was before. Mend it, then run apply again.",
-        failures=failures,
-    )

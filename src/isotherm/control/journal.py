@@ -36,6 +36,25 @@ class Entry:
     seq: int | None
     hash: str | None
 
+    @property
+    def summary(self) -> str:
+        """What it says, in a line."""
+        words = [str(self.detail.get(key, "")) for key in ("move", "reason", "file")]
+        rows = self.detail.get("rows")
+        return "; ".join([word for word in words if word] + ([f"{rows:,} rows"] if rows else []))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as its documented JSON form."""
+        return {
+            "row": self.seq,
+            "at": self.at.isoformat(),
+            "dataset": self.dataset,
+            "move": self.move,
+            "event": self.event,
+            "detail": self.detail,
+            "hash": self.hash,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

@@ -25,7 +25,7 @@ Each class owns its exit code; `docs/exit-codes.md` is tested against this modul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "ArchivedError",
@@ -151,15 +151,16 @@ class MovesFailed(Terminal):
     """Some moves of an apply failed; the others are done.
 
     Args:
-        failures: The error of each failed move, by the move's id.
-
+        message: Which moves failed, and why.
+        hint: What to do next.
+        applied: What the apply did; see `moves.applying.Applied`.
     """
 
     exit_code = 14
 
-    def __init__(self, message: str, *, hint: str = "", failures: dict[str, IsothermError]) -> None:
+    def __init__(self, message: str, *, hint: str = "", applied: Any) -> None:
         super().__init__(message, hint=hint)
-        self.failures = failures
+        self.applied = applied
 
 
 class BusyError(Transient):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -16,6 +17,8 @@ from .base import Stored
 
 CHUNK = 4 * 1024 * 1024
 STAGED = ".staged"
+MARK = "isotherm.lake"
+"""The file that says which lake a store belongs to."""
 
 
 class FolderStorage:
@@ -24,6 +27,26 @@ class FolderStorage:
     def __init__(self, root: Path, tiers: Mapping[str, Path] | None = None) -> None:
         self.root = root.absolute()
         self._tiers = {name: path.absolute() for name, path in (tiers or {}).items()}
+
+    def claim(self, lake: str) -> None:
+        """Make the store this lake's own.
+
+        Raises:
+            StorageError: it is another lake's.
+        """
+        mark = self.root / MARK
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError), mark.open("x", encoding="utf-8") as file:
+                file.write(lake + "\n")
+            owner = mark.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise StorageError(f"cannot make the store {self.root}: {error.strerror}") from error
+        if owner != lake:
+            raise StorageError(
+                f"the store {self.root} belongs to another lake ({owner})",
+                hint="Give this lake a folder of its own: [storage] url in isotherm.toml.",
+            )
 
     def path(self, location: Location) -> Path:
         """Return the file of an object."""

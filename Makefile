@@ -1,0 +1,40 @@
+# Two commands are enough: `make demo` and `make test`. Each makes its own virtual environment.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
+
+.PHONY: demo test check bench lock clean
+
+demo: $(READY)  ## play the whole story on a million generated trips
+	@$(BIN)/isotherm demo
+
+test: $(READY)  ## run the tests
+	@$(BIN)/pytest -n auto
+
+check: $(READY)  ## format, lint, types, import direction, docs
+	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/pytest tests/test_house.py tests/test_docs.py
+
+bench: $(READY)  ## measure against hand-written SQL; a few minutes
+	@$(BIN)/python -m bench
+
+lock: $(READY)  ## resolve requirements.lock anew
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean:  ## remove the environment and what the demo made
+	rm -rf $(VENV) demo
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Isotherm needs Python 3.11 or newer; say which: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Making the environment in $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Looking whether everything is there and unchanged."""

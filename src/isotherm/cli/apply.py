@@ -1,0 +1,164 @@
+"""`isotherm apply`: run a plan."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..model.errors import MovesFailed
+from .options import (
+    DEFAULT_CONFIG,
+    AsOf,
+    ConfigFile,
+    EvenIf,
+    Format,
+    OutputFormat,
+    Wait,
+    Yes,
+    confirmed,
+    opened,
+    read_as_of,
+)
+from .output import count, err, money, out, size, write_json
+from .plan import show
+from .progress import bar
+
+if TYPE_CHECKING:
+    from ..lake import Lake
+    from ..moves.applying import Applied, Limits
+    from ..moves.runner import Outcome
+    from ..plan.plan import Move, Plan
+    from ..plan.steps import Step
+
+
+def run(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATASET|PLAN.json]", help="One dataset, or a plan file."),
+    ] = None,
+    as_of: AsOf = None,
+    yes: Yes = False,
+    expire: Annotated[
+        bool, typer.Option("--expire", help="Delete expired partitions, too.")
+    ] = False,
+    even_if_uneconomic: EvenIf = False,
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="Nobody else writes: fence no table.")
+    ] = False,
+    max_moves: Annotated[int | None, typer.Option(help="Make so many moves.", min=0)] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Read so many bytes.", min=0)] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    format_: OutputFormat = Format.TABLE,
+    wait: Wait = 0.0,
+) -> None:
+    """Make the moves that are due, one warehouse transaction each.
+
+    Ctrl-C finishes the move in hand; a second one rolls it back.
+    """
+    from ..moves.applying import Limits
+
+    with opened(config, wait=wait) as lake:
+        plan = _plan(lake, dataset, as_of, even_if_uneconomic)
+        if format_ is Format.TABLE:
+            show(plan)
+        if not plan.moves:
+            if format_ is Format.JSON:
+                write_json(_json(lake.apply(plan)))
+            return
+        lake.check(plan)
+        confirmed(f"Make these {len(plan.moves)} moves?", yes=yes)
+        limits = Limits(expire, max_moves, max_bytes)
+        try:
+            _report(run_plan(lake, plan, limits, exclusive=exclusive), format_)
+        except MovesFailed as failed:
+            _report(failed.applied, format_)
+            raise
+
+
+def run_plan(
+    lake: Lake, plan: Plan, limits: Limits | None = None, *, exclusive: bool = False
+) -> Applied:
+    """Run a plan with a progress bar; Ctrl-C stops after the move in hand."""
+    from ..moves.applying import Watch
+
+    with bar("{task.fields[step]}") as progress, _stopping() as stop:
+        task = progress.add_task("apply", total=len(plan.moves), step="")
+
+        def on_step(move: Move, step: Step) -> None:
+            what = f"{move.kind} {move.dataset} {move.span}"
+            progress.update(task, description=what, step=step.name.lower())
+
+        def on_done(outcome: Outcome) -> None:
+            progress.advance(task)
+
+        watch = Watch(on_step, on_done, lambda: stop[0])
+        return lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
+
+
+@contextmanager
+def _stopping() -> Iterator[list[bool]]:
+    """Turn the first Ctrl-C into a wish to stop, and the second one into an interrupt."""
+    stop = [False]
+
+    def on_interrupt(number: int, frame: object) -> None:
+        if stop[0]:
+            raise KeyboardInterrupt
+        stop[0] = True
+        err().message("Finishing the move in hand; Ctrl-C again rolls it back.")
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _plan(lake: Lake, dataset: str | None, as_of: str | None, even: bool) -> Plan:
+    """Read the plan file that is named, or make a plan."""
+    from ..plan.plan import Plan
+
+    if dataset and dataset.endswith(".json") and dataset not in lake.config.datasets:
+        file = Path(dataset)
+        if not file.is_file():
+            raise typer.BadParameter(f"there is no plan file {file}", param_hint="PLAN.json")
+        return Plan.from_json(file.read_text(encoding="utf-8"), str(file))
+    return lake.plan(dataset, as_of=read_as_of(as_of), even_if_uneconomic=even)
+
+
+def _report(applied: Applied, format_: Format) -> None:
+    if format_ is Format.JSON:
+        write_json(_json(applied))
+        return
+    rows = sum(outcome.rows for outcome in applied.done)
+    written = sum(outcome.bytes for outcome in applied.done)
+    saved = sum(outcome.move.dollars.saved for outcome in applied.done)
+    out().message(
+        f"{len(applied.done)} moves done: {count(rows)} rows, {size(written)} written, "
+        f"saving {money(saved)} a month."
+    )
+    if applied.left:
+        out().message(f"{len(applied.left)} moves left; apply again makes them:")
+        for move in applied.left:
+            out().message(f"  {move}")
+
+
+def _json(applied: Applied) -> dict[str, object]:
+    return {
+        "version": 1,
+        "done": [
+            {
+                "id": outcome.id,
+                "move": str(outcome.move),
+                "rows": outcome.rows,
+                "bytes": outcome.bytes,
+            }
+            for outcome in applied.done
+        ],
+        "left": [str(move) for move in applied.left],
+        "failed": {id_: error.message for id_, error in applied.failures.items()},
+    }

@@ -1,0 +1,29 @@
+"""`isotherm init`: write a config and make control, store and catalogue."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import DEFAULT_CONFIG, ConfigFile
+from .output import err
+from .template import TEMPLATE
+
+
+def run(
+    config: ConfigFile = DEFAULT_CONFIG,
+    clock: Annotated[str, typer.Option(help="The clock column of the example.")] = "pickup",
+) -> None:
+    """Write a commented isotherm.toml and make control and the catalogue.
+
+    A config that is there stays as it is; running it again is no error.
+    """
+    from ..opening import init_lake
+
+    made, fresh = init_lake(config, TEMPLATE.replace("{clock}", clock))
+    if fresh:
+        err().message(f"Wrote {made.file}: look at its datasets, then load or plan.")
+    else:
+        err().message(f"Kept {made.file} as it is.")
+    err().message("Control, store and catalogue are ready.")

@@ -1,0 +1,3 @@
+"""`isotherm load`: files into the hot table, exactly once."""
+
+from __future__ import annotations

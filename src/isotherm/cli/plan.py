@@ -1,0 +1,129 @@
+"""`isotherm plan`: what is due, why, and what it is worth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import (
+    DEFAULT_CONFIG,
+    AnyDataset,
+    AsOf,
+    ConfigFile,
+    EvenIf,
+    Format,
+    OutputFormat,
+    Wait,
+    opened,
+    read_as_of,
+)
+from .output import Console, count, err, money, out, size, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..plan.plan import Move, Plan
+
+MOVES_DUE = 2
+"""The exit code of `--detailed-exitcode` when there is something to do."""
+
+
+def run(
+    dataset: AnyDataset = None,
+    as_of: AsOf = None,
+    even_if_uneconomic: EvenIf = False,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Write the plan to a file, for apply.")
+    ] = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when moves are due.")
+    ] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+    format_: OutputFormat = Format.TABLE,
+    wait: Wait = 0.0,
+) -> int:
+    """Show every move that is due, with its reason, its dollars and its payback."""
+    with opened(config, read_only=True, wait=wait) as lake:
+        plan = lake.plan(dataset, as_of=read_as_of(as_of), even_if_uneconomic=even_if_uneconomic)
+    if out_file:
+        out_file.write_text(json.dumps(plan.to_json(), indent=2) + "\n", encoding="utf-8")
+        err().message(f"Wrote {out_file}; run it with: isotherm apply {out_file}")
+    if format_ is Format.JSON:
+        write_json(plan.to_json())
+    else:
+        show(plan)
+    return MOVES_DUE if detailed_exitcode and plan.moves else 0
+
+
+def show(plan: Plan) -> None:
+    """Write a plan for people: moves, expiries apart, and what was refused."""
+    from ..plan.plan import Kind
+
+    console = out()
+    expiring = [move for move in plan.moves if move.kind is Kind.EXPIRE]
+    moving = [move for move in plan.moves if move.kind is not Kind.EXPIRE]
+    if not plan.moves:
+        console.message(f"Nothing is due as of {plan.as_of:%Y-%m-%d}.")
+    if moving:
+        console.message(f"{len(moving)} moves are due as of {plan.as_of:%Y-%m-%d}:")
+        _table(console, moving)
+    if expiring:
+        console.message(f"{len(expiring)} expire, and go only with: apply --expire", style="red")
+        _table(console, expiring)
+    if plan.refused:
+        console.message(f"{len(plan.refused)} are due and refused:", style="yellow")
+        for refusal in plan.refused:
+            console.message(f"  {refusal.move}: {refusal.why}")
+    if plan.moves:
+        saved = sum(move.dollars.saved for move in plan.moves)
+        once = sum(move.dollars.once for move in plan.moves)
+        total = sum(move.bytes for move in plan.moves)
+        console.message(
+            f"Together: {count(sum(m.rows for m in plan.moves))} rows, {size(total)}; "
+            f"saves {money(saved)} a month for {money(once)} once."
+        )
+
+
+def _table(console: Console, moves: Iterable[Move]) -> None:
+    columns = [
+        "",
+        "move",
+        "dataset",
+        "period",
+        "from",
+        "to",
+        "rows",
+        "bytes",
+        "saves a month",
+        "once",
+        "pays back",
+        "because",
+    ]
+    rows = [
+        (
+            move.id,
+            move.kind.value,
+            move.dataset,
+            move.span,
+            move.source.name,
+            "readable" if move.until else move.target.name,
+            count(move.rows),
+            size(move.bytes),
+            money(move.dollars.saved),
+            money(move.dollars.once),
+            _payback(move),
+            move.reason,
+        )
+        for move in moves
+    ]
+    console.table(columns, rows, right="rows bytes saves_a_month once pays_back")
+
+
+def _payback(move: Move) -> str:
+    months = move.dollars.payback
+    if move.until or months is None:
+        return "-"
+    return "at once" if months < 0.05 else f"{months:.1f} months"

@@ -1,0 +1,72 @@
+"""`isotherm restore`: have archived partitions readable for a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .apply import run_plan
+from .options import (
+    DEFAULT_CONFIG,
+    ConfigFile,
+    Format,
+    OneDataset,
+    OutputFormat,
+    Wait,
+    Yes,
+    confirmed,
+    opened,
+    read_duration,
+    read_periods,
+)
+from .output import count, hours, money, out, size, write_json
+
+
+def run(
+    dataset: OneDataset,
+    periods: Annotated[list[str], typer.Argument(metavar="PERIOD...", help="2018-03, or a range.")],
+    time: Annotated[str, typer.Option("--for", help="How long: 7d, 36h, 1 month.")] = "7d",
+    yes: Yes = False,
+    quote: Annotated[bool, typer.Option("--quote", help="Only say what it costs.")] = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+    format_: OutputFormat = Format.TABLE,
+    wait: Wait = 0.0,
+) -> None:
+    """Say what restoring costs and takes, and make archived partitions readable for a time."""
+    wanted, length = read_periods(periods), read_duration(time, "--for")
+    with opened(config, wait=wait) as lake:
+        plan = lake.restore_plan(dataset, wanted, length)
+        offer = lake.restore_quote(plan)
+        if format_ is Format.TABLE:
+            console = out()
+            for move in plan.moves:
+                what = f"{size(move.bytes)} to fetch" if move.objects else "readable already"
+                console.message(
+                    f"  {move.span}: {count(move.rows)} rows, {what}, {money(move.dollars.once)}"
+                )
+            console.message(
+                f"Restoring costs {money(offer.dollars)} and takes {hours(offer.hours)} "
+                f"where it is archived by a provider; readable until "
+                f"{plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
+            )
+        if quote:
+            done = False
+        else:
+            confirmed("Restore?", yes=yes)
+            run_plan(lake, plan)
+            done = True
+    if format_ is Format.JSON:
+        write_json(
+            {
+                "version": 1,
+                "dataset": dataset,
+                "periods": [move.span for move in plan.moves],
+                "until": str(plan.moves[0].until),
+                "dollars": offer.dollars,
+                "hours": list(offer.hours),
+                "done": done,
+            }
+        )
+    elif done:
+        out().message(f"{dataset} {', '.join(m.span for m in plan.moves)} can be read.")

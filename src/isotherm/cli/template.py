@@ -1,0 +1,45 @@
+"""The config that `isotherm init` writes."""
+
+TEMPLATE = '''\
+# Isotherm keeps a table whole while its rows cool down. Relative paths are relative to this file.
+
+[warehouse]
+url = "duckdb:warehouse.duckdb"    # where recent rows live
+
+[storage]
+url = "file:objects"               # where older rows go: one folder a tier
+# [storage.tiers]
+# GLACIER = "/mnt/tape"            # a tier may be another mount
+
+[catalog]
+url = "sqlite:catalog.db"          # the Iceberg catalogue; other engines can read it
+
+[settings]
+# grace          = "1 hour"        # how long readers may use what a move has replaced
+# query_timeout  = "30 minutes"    # below the grace
+# restore_margin = "5 minutes"     # a restored copy is not read this shortly before its end
+# memory         = "1GB"           # what a move may take
+# threads        = 4               # all cores by default
+
+[prices]
+# hot = 0.024                      # dollars a GB and month in the warehouse
+
+# One section for each table that ages. Its name is its name in SQL.
+[datasets.trips]
+table  = "main.trips"              # the warehouse's table; loading creates it if it is not there
+clock  = "{clock}"                   # the column that ages a row: TIMESTAMP, TIMESTAMPTZ or DATE
+period = "month"                   # month, day or hour
+# subject  = ["rider_id"]          # the columns that identify a person
+# earliest = 2009-01-01            # rows before it never age: they are dirt, and listed
+# latest   = 2030-01-01            # rows from it on never age
+# settle   = "7 days"              # no move sooner than this after a partition's last load
+# order_by = ["pickup"]            # how the rows of an object are sorted
+# append_min_rows = 1              # late rows wait until there are as many ...
+# append_max_age  = "7 days"       # ... or until they are this old
+
+[datasets.trips.policy]            # the age at which a partition enters a tier
+STANDARD    = "6 months"
+STANDARD_IA = "12 months"
+GLACIER     = "15 months"          # archived: restore it before you read it
+expire      = "12 years"           # deleted, when you say: isotherm apply --expire
+'''

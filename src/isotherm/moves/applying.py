@@ -1,0 +1,119 @@
+"""Run a plan: move after move, within limits; one failure does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..model.dataset import Dataset
+from ..model.errors import IsothermError, MovesFailed
+from ..model.period import Period
+from ..plan.plan import Kind, Move, Plan
+from ..plan.steps import Step
+from . import recovery
+from .base import Ports
+from .runner import Outcome, Runner
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one apply may touch.
+
+    Attributes:
+        expire: Make moves that delete expired periods, too.
+        max_moves: Make so many moves.
+        max_bytes: Make no move that would take the bytes read beyond this.
+    """
+
+    expire: bool = False
+    max_moves: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on while a plan runs.
+
+    Attributes:
+        step: Called before each step of each move.
+        done: Called after each move.
+        stop: Asked before each move; True leaves it and all that follow.
+    """
+
+    step: Callable[[Move, Step], None] = lambda _move, _step: None
+    done: Callable[[Outcome], None] = lambda _outcome: None
+    stop: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an apply did.
+
+    Attributes:
+        done: Every move that is finished.
+        left: Moves that a limit, a stop or an earlier failure kept from being made.
+        failures: The error of each failed move, by the move's id in the plan.
+    """
+
+    done: tuple[Outcome, ...] = ()
+    left: tuple[Move, ...] = ()
+    failures: Mapping[str, IsothermError] = field(default_factory=dict)
+
+
+def apply_plan(
+    ports: Ports, datasets: Mapping[str, Dataset], plan: Plan, limits: Limits, watch: Watch
+) -> Applied:
+    """Make the moves of a plan.
+
+    Raises:
+        MovesFailed: some moves failed; the others are done, and `applied` says which.
+    """
+    runner = Runner(ports, watch.step)
+    done: list[Outcome] = []
+    failures: dict[str, IsothermError] = {}
+    stuck: set[tuple[str, Period]] = set()
+    todo, left = within(plan.moves, limits)
+    for move in todo:
+        places = {(move.dataset, period) for period in move.periods}
+        if watch.stop() or places & stuck:
+            left.append(move)
+            continue
+        try:
+            done.append(runner.run(datasets[move.dataset], move))
+            watch.done(done[-1])
+        except IsothermError as error:
+            failures[move.id] = error
+            stuck |= places
+    recovery.tidy(ports, sorted({move.dataset for move in plan.moves}))
+    applied = Applied(tuple(done), tuple(left), failures)
+    if failures:
+        raise _failed(plan, applied)
+    return applied
+
+
+def within(moves: Sequence[Move], limits: Limits) -> tuple[list[Move], list[Move]]:
+    """Split moves into those that the limits allow, and the rest."""
+    todo: list[Move] = []
+    left: list[Move] = []
+    total = 0
+    for move in moves:
+        if move.kind is Kind.EXPIRE and not limits.expire:
+            left.append(move)
+            continue
+        total += move.bytes
+        many = limits.max_moves is not None and len(todo) >= limits.max_moves
+        much = limits.max_bytes is not None and total > limits.max_bytes
+        (left if many or much else todo).append(move)
+    return todo, left
+
+
+def _failed(plan: Plan, applied: Applied) -> MovesFailed:
+    names = {move.id: str(move) for move in plan.moves}
+    lines = [f"  {names[id_]}: {error.message}" for id_, error in applied.failures.items()]
+    hints = {error.hint for error in applied.failures.values() if error.hint}
+    return MovesFailed(
+        f"{len(lines)} of {len(plan.moves)} moves failed, {len(applied.done)} are done:\n"
+        + "\n".join(lines),
+        hint="\n".join([*sorted(hints), "What failed is as it was before; apply tries it again."]),
+        applied=applied,
+    )

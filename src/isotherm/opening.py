@@ -1,0 +1,131 @@
+"""Open a lake by its config file, or set one up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import config as configuration
+from .config import Config
+from .control import migrations
+from .engine.duckdb import DuckDBEngine
+from .lake import Lake
+from .model.errors import BusyError, ConfigError
+from .storage.folder import FolderStorage
+from .warehouse.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from .catalog.iceberg import IcebergCatalog
+
+POLL_SECONDS = 0.2
+
+
+def utc_now() -> datetime:
+    """Return the time, UTC without zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def open_lake(
+    path: str | Path = configuration.DEFAULT_FILE,
+    *,
+    read_only: bool = False,
+    wait: float = 0.0,
+    clock: Callable[[], datetime] = utc_now,
+) -> Lake:
+    """Open a lake by its config file.
+
+    Args:
+        read_only: Only look; other processes may look at the same time.
+        wait: For how many seconds to wait for a warehouse that another process holds.
+        clock: Returns the time, UTC without zone.
+
+    Raises:
+        ConfigError: the config is wrong, or `isotherm init` has not been run.
+        BusyError: another process holds the warehouse.
+    """
+    config = configuration.read(path)
+    warehouse = _warehouse(config, read_only=read_only, wait=wait)
+    try:
+        with warehouse.snapshot() as tx:
+            if not migrations.is_made(tx):
+                raise _not_set_up(config)
+        return Lake(config, warehouse, _storage(config), lambda: _catalog(config), clock)
+    except BaseException:
+        warehouse.close()
+        raise
+
+
+def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
+    """Write a config where there is none, and make control, store and catalogue.
+
+    Returns:
+        The config, and whether it was written now.
+    """
+    file = Path(path).absolute()
+    fresh = not file.exists()
+    if fresh:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(template, encoding="utf-8")
+    config = configuration.read(file)
+    storage = _storage(config)
+    warehouse = _warehouse(config)
+    try:
+        with warehouse.transaction() as tx:
+            lake = migrations.migrate(tx)
+        storage.claim(lake)
+        _catalog(config)
+    finally:
+        warehouse.close()
+    return config, fresh
+
+
+def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> DuckDBWarehouse:
+    file = config.folder / _rest(config, "warehouse", config.warehouse.url, "duckdb")
+    if read_only and not file.exists():
+        raise _not_set_up(config)
+    end = time.monotonic() + wait
+    while True:
+        engine = DuckDBEngine(temp=file.with_suffix(".tmp"), threads=config.settings.threads)
+        try:
+            return DuckDBWarehouse(file, engine, read_only=read_only)
+        except BaseException as error:
+            engine.close()
+            if not isinstance(error, BusyError) or time.monotonic() >= end:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _storage(config: Config) -> FolderStorage:
+    root = config.folder / _rest(config, "storage", config.storage.url, "file")
+    return FolderStorage(
+        root, {tier: config.folder / place for tier, place in config.storage.tiers.items()}
+    )
+
+
+def _catalog(config: Config) -> IcebergCatalog:
+    from .catalog.iceberg import IcebergCatalog
+
+    file = config.folder / _rest(config, "catalog", config.catalog.url, "sqlite")
+    return IcebergCatalog(f"sqlite:///{file}", _storage(config).metadata_url(""))
+
+
+def _rest(config: Config, section: str, url: str, scheme: str) -> str:
+    """Return what follows the scheme of a URL.
+
+    Raises:
+        ConfigError: it has another scheme.
+    """
+    found, colon, rest = url.partition(":")
+    if found != scheme or not colon or not rest:
+        raise ConfigError(
+            f"{config.file}: {section}.url: found {url!r}; it begins with {scheme}:",
+            hint=f'Write {section}.url = "{scheme}:PATH".',
+        )
+    return rest.removeprefix("//")
+
+
+def _not_set_up(config: Config) -> ConfigError:
+    return ConfigError(f"{config.file}: this lake was not set up yet", hint="Run: isotherm init")
