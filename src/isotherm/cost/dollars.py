@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..model.tier import EXPIRED, HOT, Tier
+from ..model.part import Part, Partition
+from ..model.tier import EXPIRED, HOT, STANDARD, Tier
 from .prices import GB, SPECTRUM_PER_TB, PriceBook, Retrieval
 
 DAYS_PER_MONTH = 30.4375
@@ -16,6 +18,12 @@ class Size:
 
     bytes: int
     objects: int = 1
+
+
+def size_of(parts: Iterable[Part]) -> Size:
+    """Return how much lies in the objects of parts."""
+    found = tuple(parts)
+    return Size(sum(part.bytes for part in found), len(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,9 @@ class Dollars:
 
     saved: float
     once: float
+
+    def __add__(self, other: Dollars) -> Dollars:
+        return Dollars(self.saved + other.saved, self.once + other.once)
 
     @property
     def payback(self) -> float | None:
@@ -46,29 +57,48 @@ def monthly(book: PriceBook, tier: Tier, size: Size) -> float:
     if tier == HOT:
         return size.bytes / GB * book.hot
     price = book.classes[tier.name]
-    billed = max(size.bytes, price.min_bytes * size.objects) + price.overhead_bytes * size.objects
-    return billed / GB * price.storage
+    own = max(size.bytes, price.min_bytes * size.objects) + price.index_bytes * size.objects
+    names = price.name_bytes * size.objects / GB * book.classes[STANDARD.name].storage
+    return own / GB * price.storage + names + size.objects / 1000 * price.watched
+
+
+def keeping(book: PriceBook, partition: Partition) -> float:
+    """Return what a partition costs a month: hot rows, objects, and their readable copies."""
+    hot = monthly(book, HOT, Size(partition.hot.bytes)) if partition.hot else 0.0
+    return hot + sum(keeping_part(book, part) for part in partition.parts)
+
+
+def keeping_part(book: PriceBook, part: Part) -> float:
+    """Return what a part costs a month: its object, and its readable copy if there is one."""
+    copy = monthly(book, STANDARD, Size(part.bytes)) if part.restored else 0.0
+    return monthly(book, part.tier, Size(part.bytes)) + copy
 
 
 def entering(book: PriceBook, source: Tier, target: Tier, size: Size) -> float:
-    """Return what writing or moving objects into `target` costs once."""
+    """Return what writing or moving objects into `target` costs once.
+
+    A colder class is entered by a transition, a warmer one by a copy.
+    """
     if not target.is_class:
         return 0.0
     price = book.classes[target.name]
-    each = price.transition if source.is_class else price.put
-    return size.objects / 1000 * each
+    colder = source.is_class and target.rank > source.rank
+    return size.objects / 1000 * (price.transition if colder else price.put)
 
 
 def leaving_early(book: PriceBook, tier: Tier, size: Size, stayed_days: float) -> float:
     """Return what a class still bills for objects that leave it before its minimum."""
     if not tier.is_class:
         return 0.0
-    missing = max(0.0, book.classes[tier.name].min_days - stayed_days)
+    missing = max(0.0, book.classes[tier.name].min_days - max(0.0, stayed_days))
     return monthly(book, tier, size) * missing / DAYS_PER_MONTH
 
 
 def reading(book: PriceBook, tier: Tier, size: Size) -> float:
-    """Return what reading objects whole costs, retrieval included."""
+    """Return what reading objects whole costs, retrieval included.
+
+    Of an archived class the requests alone: getting objects out of it is a restore's price.
+    """
     if not tier.is_class:
         return 0.0
     price = book.classes[tier.name]
@@ -91,6 +121,11 @@ class Quote:
     hours: tuple[float, float]
 
 
+def copying(book: PriceBook, size: Size, days: float) -> float:
+    """Return what readable copies of archived objects cost for so many days."""
+    return monthly(book, STANDARD, size) * max(0.0, days) / DAYS_PER_MONTH
+
+
 def quote(book: PriceBook, tier: Tier, size: Size, days: float, speed: str = "Standard") -> Quote:
     """Quote a restore; a tier that is not archived costs and takes nothing.
 
@@ -104,9 +139,8 @@ def quote(book: PriceBook, tier: Tier, size: Size, days: float, speed: str = "St
     if speed not in ways:
         raise ValueError(f"{tier} restores with {', '.join(ways)}, not {speed}")
     way: Retrieval = ways[speed]
-    copy = size.bytes / GB * book.classes["STANDARD"].storage * days / DAYS_PER_MONTH
-    dollars = size.bytes / GB * way.per_gb + size.objects / 1000 * way.per_1k + copy
-    return Quote(speed, dollars, way.hours)
+    retrieval = size.bytes / GB * way.per_gb + size.objects / 1000 * way.per_1k
+    return Quote(speed, retrieval + copying(book, size, days), way.hours)
 
 
 def scanning(bytes_: int) -> float:

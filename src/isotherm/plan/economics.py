@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ..cost.dollars import Dollars, Size, entering, leaving_early, monthly, quote, reading
+from ..cost.amounts import money, months, size
+from ..cost.dollars import (
+    DAYS_PER_MONTH,
+    Dollars,
+    Size,
+    copying,
+    entering,
+    keeping,
+    leaving_early,
+    monthly,
+    quote,
+    reading,
+    size_of,
+)
 from ..cost.prices import PriceBook
-from ..model.part import Inventory, Part, Partition
-from ..model.tier import EXPIRED, HOT, STANDARD, Tier
+from ..cost.sizes import Sizes
+from ..model.part import HotPartition, Inventory, Part, Partition
+from ..model.policy import Rule
+from ..model.tier import HOT, STANDARD, Tier
 from .plan import Kind, Move
 
-COLD_RATIO = 0.5
-"""Bytes of Parquet for a byte in the warehouse, until a dataset's own objects tell."""
+DAY = timedelta(days=1)
 
 
 class Economics:
@@ -21,92 +35,102 @@ class Economics:
     def __init__(self, book: PriceBook, inventory: Inventory, now: datetime) -> None:
         self.book = book
         self.now = now
-        rows = sum(part.rows for part in inventory.parts)
-        self._bytes_a_row = sum(part.bytes for part in inventory.parts) / rows if rows else None
+        self.sizes = Sizes.of(inventory)
 
-    def cold_size(self, rows: int, hot: Size) -> Size:
-        """Estimate what rows of the warehouse take as objects."""
-        if self._bytes_a_row is None:
-            return Size(int(hot.bytes * COLD_RATIO), hot.objects)
-        return Size(int(rows * self._bytes_a_row), hot.objects)
-
-    def unload(self, rows: int, hot: Size, target: Tier) -> Dollars:
+    def unload(self, hot: HotPartition, target: Tier) -> Dollars:
         """Value rows that leave the warehouse."""
-        cold = self.cold_size(rows, hot)
-        saved = monthly(self.book, HOT, hot) - monthly(self.book, target, cold)
+        cold = Size(self.sizes.as_object(hot.rows, hot.bytes))
+        saved = monthly(self.book, HOT, Size(hot.bytes)) - monthly(self.book, target, cold)
         return Dollars(saved, entering(self.book, HOT, target, cold))
 
-    def parts(
-        self,
-        kind: Kind,
-        parts: Sequence[Part],
-        source: Tier,
-        target: Tier,
-        until: datetime | None,
-    ) -> Dollars:
-        """Value parts that go from one tier to another, or are restored."""
-        size = Size(sum(part.bytes for part in parts), len(parts))
-        if kind is Kind.RESTORE:
-            days = (until - self.now) / timedelta(days=1) if until else 0.0
-            return Dollars(0.0, quote(self.book, source, size, days).dollars)
-        if source == target:  # a restore that is over: its readable copy goes
-            return Dollars(monthly(self.book, STANDARD, size), 0.0)
-        saved = monthly(self.book, source, size) - monthly(self.book, target, size)
-        once = (
-            entering(self.book, source, target, size)
-            + reading(self.book, source, size)
-            + self._early(parts)
-        )
+    def retier(self, parts: Sequence[Part], source: Tier, target: Tier) -> Dollars:
+        """Value objects that go to another class.
+
+        On the way to a colder one, readable copies do not count: they would go in any case.
+        """
+        held = size_of(parts)
+        saved = monthly(self.book, source, held) - monthly(self.book, target, held)
+        if target.rank < source.rank:
+            saved += self._copies(parts)
+        once = entering(self.book, source, target, held) + self._leaving(parts, source)
         return Dollars(saved, once)
+
+    def reload(self, parts: Sequence[Part], source: Tier) -> Dollars:
+        """Value rows that go back into the warehouse."""
+        held = size_of(parts)
+        hot = sum(self.sizes.as_hot(part.rows, part.bytes) for part in parts)
+        saved = monthly(self.book, source, held) - monthly(self.book, HOT, Size(hot))
+        return Dollars(saved + self._copies(parts), self._leaving(parts, source))
+
+    def restore(self, parts: Sequence[Part], tier: Tier, until: datetime) -> Dollars:
+        """Value archived objects that become readable; what is readable only stays so."""
+        closed = size_of(part for part in parts if part.restored is None)
+        once = quote(self.book, tier, closed, (until - self.now) / DAY).dollars
+        for part in parts:
+            if part.restored and part.restored_until:
+                longer = (until - max(self.now, part.restored_until)) / DAY
+                once += copying(self.book, Size(part.bytes), longer)
+        return Dollars(0.0, once)
+
+    def end_restore(self, parts: Sequence[Part]) -> Dollars:
+        """Value readable copies that go."""
+        return Dollars(self._copies(parts), 0.0)
 
     def expire(self, partition: Partition) -> Dollars:
         """Value a partition that is deleted from everywhere."""
-        hot = Size(partition.hot.bytes) if partition.hot else Size(0)
-        saved = monthly(self.book, HOT, hot)
-        for part in partition.parts:
-            saved += monthly(self.book, part.tier, Size(part.bytes))
-        return Dollars(saved, self._early(partition.parts))
+        early = sum(self._early(part) for part in partition.parts)
+        return Dollars(keeping(self.book, partition), early)
 
-    def refusal(self, move: Move, stay: float | None) -> str:
+    def refusal(self, move: Move, stay: float | None, onward: Rule | None) -> str:
         """Say, with the arithmetic, why a move to a colder tier never pays; empty if it does.
 
         Args:
             stay: For how many months it will stay there; None is for good.
+            onward: The line of the policy that ends the stay.
 
         """
-        saved, once, payback = move.dollars.saved, move.dollars.once, move.dollars.payback
-        if stay is not None and move.target.is_class:
-            held = Size(move.bytes, move.objects)
-            once += leaving_early(self.book, move.target, held, stay * 30.4375)
-            payback = Dollars(saved, once).payback
-        if payback is None:
-            return f"it never pays: it saves ${saved:.7f} a month{self._why(move)}"
-        if stay is not None and payback > stay:
-            return (
-                f"it never pays: ${once:.7f} once for ${saved:.7f} a month is back after "
-                f"{payback:.1f} months, and it stays {stay:.1f}"
-            )
-        return ""
-
-    def _why(self, move: Move) -> str:
-        if move.target in (HOT, EXPIRED):
+        saved, once = move.dollars.saved, move.dollars.once
+        held = self._held(move)
+        if saved <= 0:
+            return f"it never pays back: {self._no_saving(move.target, saved, held)}"
+        if stay is None:
             return ""
-        price = self.book.classes[move.target.name]
-        size = move.bytes // max(1, move.objects)
-        if size < price.min_bytes:
-            least = price.min_bytes // 1024
-            return f"; {move.target} bills {least} KB an object, it has {size // 1024}"
-        if price.overhead_bytes:
-            return f"; {move.target} bills {price.overhead_bytes // 1024} KB beside each object"
-        return ""
-
-    def _early(self, parts: Sequence[Part]) -> float:
-        return sum(
-            leaving_early(
-                self.book,
-                part.tier,
-                Size(part.bytes),
-                (self.now - part.created_at) / timedelta(days=1),
-            )
-            for part in parts
+        early = leaving_early(self.book, move.target, held, stay * DAYS_PER_MONTH)
+        needed = (once + early) / saved
+        if needed <= stay:
+            return ""
+        least = self.book.classes[move.target.name].min_days
+        fee = f" and {money(early)} for leaving before {least} days" if early else ""
+        return (
+            f"it never pays back: {money(once)} once{fee}, {money(saved)} saved a month, "
+            f"is {months(needed)}, but it stays {months(stay)}, until {onward}"
         )
+
+    def _no_saving(self, target: Tier, saved: float, held: Size) -> str:
+        more = f"costs {money(-saved)} a month more" if saved < 0 else "costs the same a month"
+        price = self.book.classes[target.name]
+        each = held.bytes // max(1, held.objects)
+        if each < price.min_bytes:
+            least = size(price.min_bytes)
+            return f"{target} {more}: it bills {least} for an object of {size(each)}"
+        if price.overhead_bytes:
+            beside = size(price.overhead_bytes)
+            return f"{target} {more}: it bills {beside} beside an object of {size(each)}"
+        return f"{target} {more}, with objects of {size(each)}"
+
+    def _held(self, move: Move) -> Size:
+        """Return what will lie in the move's target."""
+        if move.kind is Kind.UNLOAD:
+            return Size(self.sizes.as_object(move.rows, move.bytes))
+        return Size(move.bytes, move.objects)
+
+    def _leaving(self, parts: Sequence[Part], source: Tier) -> float:
+        """Return what reading objects out of a class costs, and leaving it before its minimum."""
+        return reading(self.book, source, size_of(parts)) + sum(map(self._early, parts))
+
+    def _early(self, part: Part) -> float:
+        stayed = (self.now - part.created_at) / DAY
+        return leaving_early(self.book, part.tier, Size(part.bytes), stayed)
+
+    def _copies(self, parts: Sequence[Part]) -> float:
+        return monthly(self.book, STANDARD, size_of(part for part in parts if part.restored))

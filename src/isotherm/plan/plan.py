@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from ..cost.dollars import Dollars
+from ..model.dataset import Dataset
 from ..model.errors import StalePlanError
-from ..model.part import Partition
+from ..model.part import Part, Partition
 from ..model.period import Period, span
 from ..model.tier import TIERS, Tier
 
@@ -34,6 +35,19 @@ class Kind(StrEnum):
     """Objects' rows go back into the warehouse."""
     EXPIRE = "expire"
     """A period is deleted from everywhere."""
+
+
+class Cause(StrEnum):
+    """Why a move that is due is not planned."""
+
+    PAUSED = "paused"
+    """Somebody has paused the dataset."""
+    SETTLES = "settles"
+    """Its last load is too recent."""
+    RESTORED = "restored"
+    """Somebody has restored it, and its time is not over."""
+    UNECONOMIC = "uneconomic"
+    """It never pays back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,7 @@ class Refusal:
     """A move that is due and not planned, and why."""
 
     move: Move
+    cause: Cause
     why: str
 
 
@@ -87,6 +102,7 @@ class Plan:
     Attributes:
         as_of: The instant that the ages were taken at, UTC.
         basis: What was there, by dataset and period; see `state_of`.
+        terms: What the config said of each dataset; see `terms_of`.
 
     """
 
@@ -95,90 +111,140 @@ class Plan:
     moves: tuple[Move, ...] = ()
     refused: tuple[Refusal, ...] = ()
     basis: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    terms: Mapping[str, str] = field(default_factory=dict)
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as its documented JSON form."""
+        """Return the plan as its documented JSON form (docs/json.md)."""
         return {
             "version": self.version,
             "as_of": self.as_of.isoformat(),
             "made_at": self.made_at.isoformat(),
-            "moves": [_move_json(move) for move in self.moves],
-            "refused": [{"move": _move_json(r.move), "why": r.why} for r in self.refused],
+            "moves": [move_json(move) for move in self.moves],
+            "refused": [
+                {"move": move_json(r.move), "cause": r.cause.value, "why": r.why}
+                for r in self.refused
+            ],
             "basis": {name: dict(periods) for name, periods in self.basis.items()},
+            "terms": dict(self.terms),
         }
 
     @classmethod
-    def from_json(cls, text: str, where: str = "plan") -> Plan:
+    def from_json(cls, text: str, where: str = "the plan") -> Plan:
         """Read a plan that was written down.
+
+        Args:
+            where: The file, for the error.
 
         Raises:
             StalePlanError: it is no plan, or one of another version.
 
         """
+        hint = "Make a new one: isotherm plan --out plan.json"
         try:
             raw = json.loads(text)
-            if raw["version"] != VERSION:
-                raise StalePlanError(
-                    f"{where} is of version {raw['version']}, this Isotherm reads {VERSION}",
-                    hint="Make a new one: isotherm plan --out plan.json",
-                )
-            return cls(
-                as_of=datetime.fromisoformat(raw["as_of"]),
-                made_at=datetime.fromisoformat(raw["made_at"]),
-                moves=tuple(_move(item) for item in raw["moves"]),
-                refused=tuple(Refusal(_move(r["move"]), r["why"]) for r in raw["refused"]),
-                basis=raw["basis"],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StalePlanError(
-                f"{where} is no plan: {error!r}",
-                hint="Make a new one: isotherm plan --out plan.json",
-            ) from error
+            version = raw["version"]
+            if version == VERSION:
+                return _plan(raw)
+        except KeyError as error:
+            raise StalePlanError(f"{where} is no plan: {error} is missing", hint=hint) from error
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StalePlanError(f"{where} is no plan: {error}", hint=hint) from error
+        raise StalePlanError(
+            f"{where} is of version {version}, this Isotherm reads {VERSION}", hint=hint
+        )
 
 
 def state_of(partition: Partition | None) -> str:
-    """Write down what is there of a partition, so that a later plan or apply can compare."""
+    """Write down what is there of a partition, so that a later apply can compare.
+
+    Rows are counted and not hashed: a move takes what is there when it runs, and verifies that by
+    content, so a row that was replaced by another since the plan moves as it should. What a plan
+    must not meet unnoticed is another amount, another tier, or a restore that was prolonged.
+    """
     if partition is None:
         return "nothing"
     hot = f"{partition.hot.rows} rows hot" if partition.hot else "no rows hot"
-    parts = ", ".join(
-        f"{part.rows} rows in {part.tier}" + (" (restored)" if part.restored else "")
-        for part in partition.parts
-    )
-    return f"{hot}, {parts}" if parts else hot
+    return ", ".join([hot, *(_part_state(part) for part in partition.parts)])
 
 
-def _move_json(move: Move) -> dict[str, Any]:
-    raw = asdict(move)
-    raw.update(
-        kind=move.kind.value,
-        periods=[str(period) for period in move.periods],
-        source=move.source.name,
-        target=move.target.name,
-        dollars={
+def _part_state(part: Part) -> str:
+    state = f"{part.rows} rows in {part.tier}"
+    return f"{state} (restored until {part.restored_until})" if part.restored else state
+
+
+def terms_of(dataset: Dataset) -> str:
+    """Write down what a plan of a dataset goes by: its table, clock, period and policy."""
+    bounds = [
+        f"{key} = {value:%Y-%m-%d %H:%M:%S}"
+        for key, value in (("earliest", dataset.earliest), ("latest", dataset.latest))
+        if value
+    ]
+    lines = [*bounds, *(str(rule) for rule in dataset.policy.rules)] or ["hot for ever"]
+    return f"{dataset.table} by the {dataset.unit} of {dataset.clock}: {', '.join(lines)}"
+
+
+def move_json(move: Move) -> dict[str, Any]:
+    """Return a move as its documented JSON form (docs/json.md)."""
+    return {
+        "id": move.id,
+        "kind": move.kind.value,
+        "dataset": move.dataset,
+        "periods": [str(period) for period in move.periods],
+        "source": move.source.name,
+        "target": move.target.name,
+        "reason": move.reason,
+        "rows": move.rows,
+        "bytes": move.bytes,
+        "objects": move.objects,
+        "dollars": {
             "saved_a_month": move.dollars.saved,
             "once": move.dollars.once,
             "payback_months": move.dollars.payback,
         },
-        until=move.until.isoformat() if move.until else None,
+        "until": move.until.isoformat() if move.until else None,
+    }
+
+
+def _plan(raw: Mapping[str, Any]) -> Plan:
+    plan = Plan(
+        as_of=datetime.fromisoformat(raw["as_of"]),
+        made_at=datetime.fromisoformat(raw["made_at"]),
+        moves=tuple(_move(item) for item in raw["moves"]),
+        refused=tuple(
+            Refusal(_move(r["move"]), Cause(r["cause"]), str(r["why"])) for r in raw["refused"]
+        ),
+        basis={name: dict(periods) for name, periods in raw["basis"].items()},
+        terms=dict(raw["terms"]),
     )
-    return raw
+    for move in plan.moves:
+        if move.dataset not in plan.terms:
+            raise ValueError(f"it has no terms of {move.dataset}")
+        for period in move.periods:
+            if str(period) not in plan.basis.get(move.dataset, {}):
+                raise ValueError(f"it has no basis for {move.dataset} {period}")
+    return plan
 
 
 def _move(raw: Mapping[str, Any]) -> Move:
-    dollars = Dollars(raw["dollars"]["saved_a_month"], raw["dollars"]["once"])
+    dollars = raw["dollars"]
     return Move(
-        id=raw["id"],
+        id=str(raw["id"]),
         kind=Kind(raw["kind"]),
-        dataset=raw["dataset"],
+        dataset=str(raw["dataset"]),
         periods=tuple(Period.parse(text) for text in raw["periods"]),
-        source=TIERS[raw["source"]],
-        target=TIERS[raw["target"]],
-        reason=raw["reason"],
-        rows=raw["rows"],
-        bytes=raw["bytes"],
-        objects=raw["objects"],
-        dollars=dollars,
+        source=_tier(raw["source"]),
+        target=_tier(raw["target"]),
+        reason=str(raw["reason"]),
+        rows=int(raw["rows"]),
+        bytes=int(raw["bytes"]),
+        objects=int(raw["objects"]),
+        dollars=Dollars(float(dollars["saved_a_month"]), float(dollars["once"])),
         until=datetime.fromisoformat(raw["until"]) if raw["until"] else None,
     )
+
+
+def _tier(name: str) -> Tier:
+    if name not in TIERS:
+        raise ValueError(f"{name!r} is no tier")
+    return TIERS[name]

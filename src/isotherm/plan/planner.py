@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from ..cost.dollars import Dollars, Size
+from ..cost.dollars import Dollars
 from ..cost.prices import PriceBook
 from ..model.dataset import Dataset
 from ..model.part import HotPartition, Inventory, Part, Partition
@@ -15,13 +15,13 @@ from ..model.period import Period, Unit
 from ..model.policy import Rule
 from ..model.request import Request, RequestKind
 from ..model.tier import EXPIRED, HOT, Tier
+from .batches import batched
 from .economics import Economics
-from .plan import Kind, Move, Plan, Refusal, state_of
+from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
 
-BATCH_BYTES = 64 * 2**20
-BATCH_PERIODS = 100
 READING_TIME = timedelta(days=1)
 """How long an archived partition is restored for when it is on its way to a warmer tier."""
+MONTH = timedelta(days=30.4375)
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Subject:
     dataset: Dataset
     inventory: Inventory
     requests: tuple[Request, ...] = ()
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody wants no moves of it."""
+        return any(request.kind is RequestKind.PAUSE for request in self.requests)
 
 
 def make_plan(
@@ -54,110 +59,140 @@ def make_plan(
     basis: dict[str, dict[str, str]] = {}
     for subject in subjects:
         planner = _Planner(subject, as_of, max(now, as_of), book, even_if_uneconomic)
-        for move in planner.moves():
-            why = planner.refusal(move)
-            if why:
-                refused.append(Refusal(move, why))
-                continue
-            moves.append(move)
-            states = basis.setdefault(subject.dataset.name, {})
-            for period in move.periods:
-                states[str(period)] = state_of(subject.inventory.partitions.get(period))
-    numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
-    return Plan(as_of, now, numbered, tuple(refused), basis)
+        made, not_made = planner.decided()
+        moves += made
+        refused += not_made
+        if made:
+            basis[subject.dataset.name] = basis_of(subject.inventory, made)
+    return Plan(
+        as_of,
+        now,
+        tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1)),
+        tuple(refused),
+        basis,
+        {s.dataset.name: terms_of(s.dataset) for s in subjects if s.dataset.name in basis},
+    )
+
+
+def basis_of(inventory: Inventory, moves: Sequence[Move]) -> dict[str, str]:
+    """Write down what there is of every period that moves speak of."""
+    periods = sorted({period for move in moves for period in move.periods})
+    return {str(period): state_of(inventory.partitions.get(period)) for period in periods}
 
 
 class _Planner:
-    """Plans one dataset."""
+    """Plans one dataset, partition by partition."""
 
     def __init__(
         self, subject: Subject, as_of: datetime, now: datetime, book: PriceBook, even: bool
     ) -> None:
+        self.subject = subject
         self.dataset = subject.dataset
-        self.inventory = subject.inventory
-        self.paused = any(r.kind is RequestKind.PAUSE for r in subject.requests)
         self.as_of = Period.of(as_of, subject.dataset.unit)
         self.now = now
         self.even = even
         self.economics = Economics(book, subject.inventory, now)
 
-    def moves(self) -> Iterator[Move]:
-        """Yield every move that is due, whether or not it will be refused."""
-        found = (move for partition in self.inventory for move in self._of(partition))
-        if self.dataset.unit is Unit.MONTH:
-            yield from found
-        else:
-            yield from _batched(found)
+    def decided(self) -> tuple[list[Move], list[Refusal]]:
+        """Return the moves that will be made, and those that are due and will not."""
+        moves: list[Move] = []
+        refused: list[Refusal] = []
+        for partition in self.subject.inventory:
+            for item in self._of(partition):
+                if isinstance(item, Refusal):
+                    refused.append(item)
+                else:
+                    moves.append(item)
+        small = self.dataset.unit is not Unit.MONTH
+        return (batched(moves) if small else moves), refused
 
-    def refusal(self, move: Move) -> str:
-        """Say why a due move is not made; empty if it is."""
-        if self.paused:
-            return f"{self.dataset.name} is paused; go on with: isotherm resume {self.dataset.name}"
-        if move.kind in (Kind.UNLOAD, Kind.APPEND) and (until := self._settles(move.periods)):
-            return f'it settles until {until:%Y-%m-%d %H:%M} (settle = "{self.dataset.settle}")'
-        colder = move.target.rank > move.source.rank
-        if move.kind not in (Kind.UNLOAD, Kind.RETIER) or not colder or self.even:
-            return ""
-        return self.economics.refusal(move, self._stay(move))
-
-    def _of(self, partition: Partition) -> Iterator[Move]:
+    def _of(self, partition: Partition) -> Iterator[Move | Refusal]:
+        """Yield what is due of a partition, each move before those that stand on it."""
         rule = self.dataset.policy.rule_at(partition.period, self.as_of)
         due = rule.tier if rule else HOT
-        if due == EXPIRED and rule:
-            yield self._expire(partition, rule)
+        if rule and due == EXPIRED:
+            yield self._judged(self._expire(partition, rule), partition)
             return
-        # Late rows go first, to where the others are, and then on with them.
-        if partition.hot and rule:
-            yield from self._hot(partition, partition.hot, rule)
-        yield from self._parts([part for part in partition.parts if part.tier != due], due, rule)
-        yield from self._returns([part for part in partition.parts if part.tier == due])
+        colder: list[Move | Refusal] = []
+        for tier, parts in _by_tier(partition.parts):
+            if due.rank < tier.rank:
+                yield from self._warmer(partition, parts, tier, due, rule)
+            elif rule and due != tier:
+                colder += self._colder(partition, parts, tier, rule)
+            else:
+                colder += self._returns(partition, parts, tier)
+        if partition.hot and rule and not partition.parts:
+            yield self._judged(self._leave(partition.hot, rule), partition)
+        elif partition.hot and rule:
+            # Late rows go to where the others are, and then on with them.
+            yield from self._late(partition, partition.hot, rule, colder)
+        yield from colder
 
-    def _parts(self, parts: list[Part], due: Tier, rule: Rule | None) -> Iterator[Move]:
-        """Move parts from each tier to the one where they are due, by way of a restore."""
+    def _warmer(
+        self, partition: Partition, parts: list[Part], tier: Tier, due: Tier, rule: Rule | None
+    ) -> Iterator[Move | Refusal]:
+        """Move parts to a warmer tier, by way of a restore where they cannot be read."""
         reason = str(rule) if rule else "the policy keeps it hot"
-        for tier, group in groupby(sorted(parts, key=lambda p: p.tier.rank), lambda p: p.tier):
-            of_tier = list(group)
-            warmer = due.rank < tier.rank
-            closed = [part for part in of_tier if not part.readable_at(self.now)]
-            if closed and warmer:
-                yield self._move(
-                    Kind.RESTORE, closed, tier, tier, reason, until=self.now + READING_TIME
-                )
-            kind = Kind.RELOAD if due == HOT else Kind.RETIER
-            yield self._move(kind, of_tier, tier, due, reason)
+        closed = [part for part in parts if not part.readable_at(self.now)]
+        if closed:
+            until = self.now + READING_TIME
+            dollars = self.economics.restore(closed, tier, until)
+            move = self._move(Kind.RESTORE, closed, tier, tier, reason)
+            yield self._judged(replace(move, dollars=dollars, until=until), partition)
+        if due == HOT:
+            dollars = self.economics.reload(parts, tier)
+            move = self._move(Kind.RELOAD, parts, tier, due, reason)
+        else:
+            dollars = self.economics.retier(parts, tier, due)
+            move = self._move(Kind.RETIER, parts, tier, due, reason)
+        yield self._judged(replace(move, dollars=dollars), partition)
 
-    def _returns(self, parts: list[Part]) -> Iterator[Move]:
-        """End restores whose time is over."""
-        over = [p for p in parts if p.restored and not p.readable_at(self.now)]
-        for until, group in groupby(over, lambda part: part.restored_until):
-            of_time = list(group)
-            tier = of_time[0].tier
-            yield self._move(
-                Kind.RETIER, of_time, tier, tier, f"restored until {until:%Y-%m-%d %H:%M} is over"
-            )
+    def _colder(
+        self, partition: Partition, parts: list[Part], tier: Tier, rule: Rule
+    ) -> Iterator[Move | Refusal]:
+        """Move parts to a colder class; if that does not pay, end at least their restore."""
+        dollars = self.economics.retier(parts, tier, rule.tier)
+        move = self._move(Kind.RETIER, parts, tier, rule.tier, str(rule))
+        judged = self._judged(replace(move, dollars=dollars), partition, parts)
+        yield judged
+        if isinstance(judged, Refusal) and judged.cause is Cause.UNECONOMIC:
+            yield from self._returns(partition, parts, tier)
 
-    def _hot(self, partition: Partition, hot: HotPartition, rule: Rule) -> Iterator[Move]:
-        """Unload a partition, or let its late rows follow to where the others are."""
-        kind, target, reason = Kind.UNLOAD, rule.tier, str(rule)
-        if partition.parts:
-            if not self._appends(partition, hot):
-                return
-            kind, target = Kind.APPEND, partition.tier
-            reason = f"{hot.rows} late rows; {rule}"
-        dollars = self.economics.unload(hot.rows, Size(hot.bytes), target)
-        periods = (partition.period,)
-        name = self.dataset.name
-        yield Move("", kind, name, periods, HOT, target, reason, hot.rows, hot.bytes, 1, dollars)
+    def _returns(
+        self, partition: Partition, parts: list[Part], tier: Tier
+    ) -> Iterator[Move | Refusal]:
+        """End a restore whose time is over, for all parts of a tier together."""
+        restored = [part for part in parts if part.restored]
+        if not restored or any(part.readable_at(self.now) for part in restored):
+            return
+        until = max(part.restored_until for part in restored if part.restored_until)
+        reason = f"restored until {until:%Y-%m-%d %H:%M} is over"
+        move = self._move(Kind.RETIER, restored, tier, tier, reason)
+        dollars = self.economics.end_restore(restored)
+        yield self._judged(replace(move, dollars=dollars), partition)
 
-    def _appends(self, partition: Partition, hot: HotPartition) -> bool:
-        """Late rows follow once they are many or old enough; behind an archive they wait."""
-        if partition.tier.archived:
-            return False
+    def _leave(self, hot: HotPartition, rule: Rule) -> Move:
+        """Take a partition's rows out of the warehouse."""
+        dollars = self.economics.unload(hot, rule.tier)
+        return self._hot_move(Kind.UNLOAD, hot, rule.tier, str(rule), dollars)
+
+    def _late(
+        self, partition: Partition, hot: HotPartition, rule: Rule, colder: list[Move | Refusal]
+    ) -> Iterator[Move | Refusal]:
+        """Let late rows follow once they are many or old enough; behind an archive they wait."""
+        target = min(partition.tier, rule.tier, key=lambda tier: tier.rank)
+        if target.archived:
+            return
         age = self.dataset.append_max_age.after(hot.loaded_at) if hot.loaded_at else self.now
-        return hot.rows >= self.dataset.append_min_rows or age <= self.now
+        enough = hot.rows >= self.dataset.append_min_rows or age <= self.now
+        # Once the others are archived, nothing can follow them: it is now or never.
+        last = any(isinstance(move, Move) and move.target.archived for move in colder)
+        if enough or last:
+            dollars = self.economics.unload(hot, target)
+            move = self._hot_move(Kind.APPEND, hot, target, f"late rows; {rule}", dollars)
+            yield self._judged(move, partition)
 
     def _expire(self, partition: Partition, rule: Rule) -> Move:
-        size = (partition.hot.bytes if partition.hot else 0) + partition.cold_bytes
         return Move(
             "",
             Kind.EXPIRE,
@@ -167,20 +202,49 @@ class _Planner:
             EXPIRED,
             str(rule),
             partition.rows,
-            size,
+            (partition.hot.bytes if partition.hot else 0) + partition.cold_bytes,
             len(partition.parts),
             self.economics.expire(partition),
         )
 
-    def _move(
-        self,
-        kind: Kind,
-        parts: list[Part],
-        source: Tier,
-        target: Tier,
-        reason: str,
-        until: datetime | None = None,
+    def _judged(
+        self, move: Move, partition: Partition, parts: Sequence[Part] = ()
+    ) -> Move | Refusal:
+        """Return the move, or why it is not made."""
+        name, settle = self.dataset.name, self.dataset.settle
+        if self.subject.paused:
+            why = f"{name} is paused; go on with: isotherm resume {name}"
+            return Refusal(move, Cause.PAUSED, why)
+        if move.target.rank <= move.source.rank:
+            return move
+        loaded = partition.hot.loaded_at if partition.hot else None
+        if settle and loaded and (until := settle.after(loaded)) > self.now:
+            why = f'it settles until {until:%Y-%m-%d %H:%M} (settle = "{settle}")'
+            return Refusal(move, Cause.SETTLES, why)
+        held = [p.restored_until for p in parts if p.restored and p.readable_at(self.now)]
+        if ends := [until for until in held if until]:
+            why = f"it is restored until {max(ends):%Y-%m-%d %H:%M}, and goes on after that"
+            return Refusal(move, Cause.RESTORED, why)
+        if move.kind not in (Kind.UNLOAD, Kind.RETIER) or self.even:
+            return move
+        onward = self.dataset.policy.next_rule(move.target)
+        why = self.economics.refusal(move, self._stay(partition.period, onward), onward)
+        return Refusal(move, Cause.UNECONOMIC, why) if why else move
+
+    def _stay(self, period: Period, onward: Rule | None) -> float | None:
+        """Return for how many months the policy leaves a period where it goes; None is for good."""
+        if onward is None:
+            return None
+        return max(0.0, (onward.age.after(period.start) - self.as_of.start) / MONTH)
+
+    def _hot_move(
+        self, kind: Kind, hot: HotPartition, target: Tier, reason: str, dollars: Dollars
     ) -> Move:
+        name, periods = self.dataset.name, (hot.period,)
+        return Move("", kind, name, periods, HOT, target, reason, hot.rows, hot.bytes, 1, dollars)
+
+    def _move(self, kind: Kind, parts: list[Part], source: Tier, target: Tier, reason: str) -> Move:
+        """Return a move of parts, its dollars still open."""
         return Move(
             "",
             kind,
@@ -192,50 +256,11 @@ class _Planner:
             sum(part.rows for part in parts),
             sum(part.bytes for part in parts),
             len(parts),
-            self.economics.parts(kind, parts, source, target, until),
-            until,
+            Dollars(0.0, 0.0),
         )
 
-    def _settles(self, periods: Iterable[Period]) -> datetime | None:
-        """Return until when one of the periods settles, if it still does."""
-        if not self.dataset.settle:
-            return None
-        found = (self.inventory.partitions[period].hot for period in periods)
-        ends = [self.dataset.settle.after(hot.loaded_at) for hot in found if hot and hot.loaded_at]
-        latest = max(ends, default=self.now)
-        return latest if latest > self.now else None
 
-    def _stay(self, move: Move) -> float | None:
-        """Return for how many months the policy leaves a move's last period where it goes."""
-        onward = self.dataset.policy.next_rule(move.target)
-        if onward is None:
-            return None
-        leaves = onward.age.after(move.periods[-1].start)
-        return max(0.0, (leaves - self.as_of.start) / timedelta(days=30.4375))
-
-
-def _batched(moves: Iterable[Move]) -> Iterator[Move]:
-    """Carry small partitions that go the same way in one move."""
-    waiting: dict[object, Move] = {}
-    for move in moves:
-        key = (move.kind, move.source, move.target, move.reason if move.until else "")
-        before = waiting.get(key)
-        if before is None:
-            waiting[key] = move
-        elif before.bytes + move.bytes > BATCH_BYTES or len(before.periods) + 1 > BATCH_PERIODS:
-            yield before
-            waiting[key] = move
-        else:
-            waiting[key] = _joined(before, move)
-    yield from waiting.values()
-
-
-def _joined(a: Move, b: Move) -> Move:
-    return replace(
-        a,
-        periods=a.periods + b.periods,
-        rows=a.rows + b.rows,
-        bytes=a.bytes + b.bytes,
-        objects=a.objects + b.objects,
-        dollars=Dollars(a.dollars.saved + b.dollars.saved, a.dollars.once + b.dollars.once),
-    )
+def _by_tier(parts: Sequence[Part]) -> list[tuple[Tier, list[Part]]]:
+    """Return a partition's parts by their tier, the hottest first."""
+    ordered = sorted(parts, key=lambda part: part.tier.rank)
+    return [(tier, list(group)) for tier, group in groupby(ordered, lambda part: part.tier)]

@@ -10,10 +10,11 @@ from itertools import groupby
 from ..cost.prices import PriceBook
 from ..model.errors import RequestError
 from ..model.part import Part, Partition
-from ..model.period import Period
+from ..model.period import Period, Unit
+from .batches import batched
 from .economics import Economics
-from .plan import Kind, Move, Plan, state_of
-from .planner import Subject
+from .plan import Kind, Move, Plan, terms_of
+from .planner import Subject, basis_of
 
 
 def make_restore_plan(
@@ -21,26 +22,36 @@ def make_restore_plan(
 ) -> Plan:
     """Plan to make archived partitions readable until a time (UTC).
 
-    What is readable already costs nothing again; it only stays readable for longer.
+    What is readable already is not fetched again; it only stays readable for longer.
 
     Raises:
-        RequestError: a period has no archived part.
+        RequestError: a period has no archived part, the time is over already, or the dataset is
+            paused.
 
     """
-    name, inventory = subject.dataset.name, subject.inventory
+    dataset, inventory = subject.dataset, subject.inventory
+    if subject.paused:
+        raise RequestError(
+            f"{dataset.name} is paused", hint=f"Go on with: isotherm resume {dataset.name}"
+        )
+    if until <= now:
+        raise RequestError(f"a restore until {until:%Y-%m-%d %H:%M} would be over at once")
     economics = Economics(book, inventory, now)
     moves: list[Move] = []
-    basis: dict[str, str] = {}
-    for period in periods:
-        partition = inventory.partitions.get(period)
-        archived = _archived(name, period, partition)
-        basis[str(period)] = state_of(partition)
-        moves += _moves(name, period, archived, until, economics)
+    for period in sorted(set(periods)):
+        parts = _archived(subject, period, inventory.partitions.get(period))
+        moves += _moves(dataset.name, period, parts, until, economics)
+    if dataset.unit is not Unit.MONTH:
+        moves = batched(moves)
     numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
-    return Plan(now, now, numbered, (), {name: basis})
+    basis = {dataset.name: basis_of(inventory, numbered)}
+    return Plan(now, now, numbered, (), basis, {dataset.name: terms_of(dataset)})
 
 
-def _archived(name: str, period: Period, partition: Partition | None) -> list[Part]:
+def _archived(subject: Subject, period: Period, partition: Partition | None) -> list[Part]:
+    name, unit = subject.dataset.name, subject.dataset.unit
+    if period.unit is not unit:
+        raise RequestError(f"{name} ages by the {unit}, and {period} is a {period.unit}")
     if partition is None or not partition.parts:
         raise RequestError(
             f"{name} has no cold rows in {period}",
@@ -69,6 +80,6 @@ def _moves(
             sum(part.rows for part in parts),
             sum(part.bytes for part in closed),
             len(closed),
-            economics.parts(Kind.RESTORE, closed, tier, tier, until),
+            economics.restore(parts, tier, until),
             until,
         )

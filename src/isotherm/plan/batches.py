@@ -1,0 +1,63 @@
+"""Carry small partitions that go the same way in one move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from .plan import Kind, Move
+
+BATCH_BYTES = 64 * 2**20
+BATCH_PERIODS = 100
+
+_STAGES = {
+    Kind.RESTORE: 0,
+    Kind.RELOAD: 1,
+    Kind.APPEND: 2,
+    Kind.UNLOAD: 3,
+    Kind.EXPIRE: 3,
+}
+
+
+def batched(moves: Iterable[Move]) -> list[Move]:
+    """Join moves that do the same for the same reason.
+
+    A partition's own moves keep their order: what makes readable comes first, then what goes to a
+    warmer tier, then late rows, then what goes to a colder one or ends.
+    """
+    full: list[Move] = []
+    open_: dict[object, Move] = {}
+    for move in moves:
+        key = (move.kind, move.source, move.target, move.reason, move.until)
+        before = open_.get(key)
+        if before and _fits(before, move):
+            open_[key] = _joined(before, move)
+            continue
+        if before:
+            full.append(before)
+        open_[key] = move
+    return sorted([*full, *open_.values()], key=lambda move: (_stage(move), move.periods[0]))
+
+
+def _stage(move: Move) -> int:
+    if move.kind is Kind.RETIER:
+        return 1 if move.target.rank < move.source.rank else 3
+    return _STAGES[move.kind]
+
+
+def _fits(batch: Move, move: Move) -> bool:
+    return (
+        batch.bytes + move.bytes <= BATCH_BYTES
+        and len(batch.periods) + len(move.periods) <= BATCH_PERIODS
+    )
+
+
+def _joined(a: Move, b: Move) -> Move:
+    return replace(
+        a,
+        periods=a.periods + b.periods,
+        rows=a.rows + b.rows,
+        bytes=a.bytes + b.bytes,
+        objects=a.objects + b.objects,
+        dollars=a.dollars + b.dollars,
+    )

@@ -1,0 +1,36 @@
+"""Hold a plan against what is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..model.period import Period
+from .plan import Plan, state_of, terms_of
+from .planner import Subject
+
+
+def changes(plan: Plan, subjects: Iterable[Subject]) -> tuple[str, ...]:
+    """Return what has changed since the plan was made, a line each; none if it still fits.
+
+    A plan goes by the config, by what was there and by nobody having paused the dataset.
+
+    Args:
+        subjects: Every dataset that the plan speaks of, as it is now.
+
+    """
+    return tuple(line for subject in subjects for line in _changes(plan, subject))
+
+
+def _changes(plan: Plan, subject: Subject) -> Iterator[str]:
+    name = subject.dataset.name
+    if name not in plan.terms:
+        return
+    if subject.paused:
+        yield f"{name}: it is paused now"
+    terms = terms_of(subject.dataset)
+    if terms != plan.terms[name]:
+        yield f"{name}: the config said {plan.terms[name]!r} when planned, {terms!r} now"
+    for text, before in plan.basis.get(name, {}).items():
+        now = state_of(subject.inventory.partitions.get(Period.parse(text)))
+        if now != before:
+            yield f"{name} {text}: {before} when planned, {now} now"
