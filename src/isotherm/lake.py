@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .config import Config
-from .control import inventory, journal, migrations, requests
+from .control import intents, inventory, journal, migrations, requests
+from .control.intents import Intent
 from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
@@ -21,9 +22,12 @@ from .model.errors import RequestError, StalePlanError
 from .model.part import Inventory
 from .model.period import Duration, Period
 from .model.request import RequestKind
-from .plan.plan import Plan, state_of
+from .plan.explain import Explanation, explain
+from .plan.plan import Plan
 from .plan.planner import Subject, make_plan
 from .plan.restoring import make_restore_plan
+from .plan.stale import changes
+from .plan.status import Status, make_status
 from .query.query import Archived, Options, Query
 from .query.result import Result
 from .storage.base import Storage
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
     from .moves.applying import Applied, Limits, Watch
     from .moves.base import Ports
+
 
 class Lake:
     """Datasets, and everything that can be done with them.
@@ -96,6 +101,34 @@ class Lake:
             even_if_uneconomic=even_if_uneconomic,
         )
 
+    def status(self, name: str | None = None, *, as_of: datetime | None = None) -> Status:
+        """Say where every partition of a dataset, or of all, stands, and what it costs.
+
+        Args:
+            as_of: The instant that ages are taken at, UTC; now by default.
+
+        """
+        now = self.clock()
+        subjects = self._subjects(name)
+        plan = make_plan(subjects, as_of=as_of or now, now=now, book=self.prices)
+        return make_status(subjects, plan, self.prices)
+
+    def explain(
+        self, name: str, period: Period, *, as_of: datetime | None = None
+    ) -> tuple[Explanation, Intent | None]:
+        """Explain one partition, and return its last move with it.
+
+        Raises:
+            RequestError: the dataset has nothing in that period.
+
+        """
+        now = self.clock()
+        subjects = self._subjects(name)
+        plan = make_plan(subjects, as_of=as_of or now, now=now, book=self.prices)
+        explanation = explain(subjects[0], plan, period, self.prices)
+        with self.warehouse.snapshot() as tx:
+            return explanation, intents.last_done(tx, name, str(period))
+
     def sql(
         self, query: str, *, archived: str = Archived.REFUSE, allow_files: bool = False
     ) -> Result:
@@ -145,6 +178,7 @@ class Lake:
             RequestError: the plan's as-of lies in the future.
             StalePlanError: the plan no longer fits what is there; nothing was done.
             MovesFailed: some moves failed; the others are done.
+
         """
         from .moves import recovery
         from .moves.applying import Limits, Watch, apply_plan
@@ -174,7 +208,8 @@ class Lake:
 
     def restore_quote(self, plan: Plan) -> Quote:
         """Return what a restore plan costs in all, and how long it takes."""
-        hours = [self.prices.classes[move.source.name].restore["Standard"].hours for move in plan.moves if move.objects]
+        ways = {move.source.name for move in plan.moves if move.objects}
+        hours = [self.prices.classes[name].restore["Standard"].hours for name in ways]
         return Quote(
             "Standard",
             sum(move.dollars.once for move in plan.moves),
@@ -196,6 +231,7 @@ class Lake:
 
         Raises:
             JournalError: a row was changed or removed, or the tail was cut.
+
         """
         from .check.journal import verify
 
@@ -280,22 +316,17 @@ class Lake:
         Raises:
             RequestError: its as-of lies in the future.
             StalePlanError: something it speaks of has changed.
+
         """
         if plan.as_of > self.clock():
             raise RequestError(
                 f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
                 hint="plan and status show what would be; apply acts on what is.",
             )
-        changed = []
-        for name, periods in plan.basis.items():
-            there = self.inventory(name).partitions
-            for period, before in periods.items():
-                now = state_of(there.get(Period.parse(period)))
-                if now != before:
-                    changed.append(f"  {name} {period}: {before} when planned, {now} now")
-        if changed:
+        subjects = [subject for name in plan.terms for subject in self._subjects(name)]
+        if found := changes(plan, subjects):
             raise StalePlanError(
-                "the plan no longer fits what is there:\n" + "\n".join(changed),
+                "the plan no longer fits what is there:\n  " + "\n  ".join(found),
                 hint="Make a new one: isotherm plan",
             )
 

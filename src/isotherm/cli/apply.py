@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..cost.amounts import money, size
 from ..model.errors import MovesFailed
 from .options import (
     DEFAULT_CONFIG,
@@ -24,7 +25,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import count, err, money, out, size, write_json
+from .output import count, err, out, write_json
 from .plan import show
 from .progress import bar
 
@@ -97,7 +98,12 @@ def run_plan(
             progress.advance(task)
 
         watch = Watch(on_step, on_done, lambda: stop[0])
-        return lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
+        try:
+            return lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
+        except KeyboardInterrupt:
+            rolled_back = progress.tasks[0].description
+            err().message(f"Rolled back: {rolled_back}. The moves before it are done.")
+            raise
 
 
 @contextmanager

@@ -29,7 +29,9 @@ def run(
                 return
             out().message(f"The journal holds: {head.seq} rows, head {head.hash}")
             for name, noted in heads.items():
-                out().message(f"  {name}: the head in its Iceberg snapshot is in the chain: {noted}")
+                out().message(
+                    f"  {name}: the head in its Iceberg snapshot is in the chain: {noted}"
+                )
             return
         entries = lake.journal(dataset, limit)
     if format_ is Format.JSON:

@@ -62,6 +62,7 @@ def read_as_of(text: str | None) -> datetime | None:
 
     Raises:
         BadParameter: it is no month or day.
+
     """
     try:
         return moment(text) if text else None
@@ -74,6 +75,7 @@ def read_periods(texts: list[str]) -> tuple[Period, ...]:
 
     Raises:
         BadParameter: one of them is neither.
+
     """
     try:
         return tuple(dict.fromkeys(p for text in texts for p in between(text)))
@@ -86,6 +88,7 @@ def read_duration(text: str, option: str) -> Duration:
 
     Raises:
         BadParameter: it is none.
+
     """
     try:
         return Duration.parse(text)
@@ -99,6 +102,7 @@ def confirmed(question: str, *, yes: bool) -> None:
     Raises:
         RequestError: nobody can answer, and `--yes` was not given.
         Abort: the answer is no.
+
     """
     import sys
 

@@ -36,6 +36,7 @@ class Console:
 
         Args:
             right: The names of columns that are aligned to the right, separated by blanks.
+
         """
         table = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         aligned = right.split()
@@ -64,27 +65,6 @@ def write_json(value: Any) -> None:
     """Write a value as JSON to stdout."""
     json.dump(value, sys.stdout, indent=2, default=str)
     sys.stdout.write("\n")
-
-
-def size(bytes_: float) -> str:
-    """Write a number of bytes: `12.3 MB`."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if abs(bytes_) < 1024:
-            return f"{bytes_:.0f} {unit}" if unit == "B" else f"{bytes_:.1f} {unit}"
-        bytes_ /= 1024
-    return f"{bytes_:.1f} TB"
-
-
-def money(dollars: float) -> str:
-    """Write dollars so that small amounts keep two digits: `$12.30`, `$0.000012`."""
-    if dollars == 0:
-        return "$0"
-    if abs(dollars) >= 1:
-        return f"${dollars:,.2f}"
-    places = 2
-    while places < 12 and abs(dollars) < 10 ** (1 - places):
-        places += 1
-    return f"${dollars:.{places}f}".replace("$-", "-$")
 
 
 def count(number: int) -> str:

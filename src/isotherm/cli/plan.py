@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..cost.amounts import money, size
+from ..cost.amounts import months as write_months
 from .options import (
     DEFAULT_CONFIG,
     AnyDataset,
@@ -20,7 +22,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import Console, count, err, money, out, size, write_json
+from .output import Console, count, err, out, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -126,4 +128,4 @@ def _payback(move: Move) -> str:
     months = move.dollars.payback
     if move.until or months is None:
         return "-"
-    return "at once" if months < 0.05 else f"{months:.1f} months"
+    return "at once" if months < 0.05 else write_months(months)

@@ -16,6 +16,7 @@ def bar(*columns: str) -> Iterator[Progress]:
 
     Args:
         columns: Formats of further text columns, as Rich writes them.
+
     """
     console = err().rich
     shown = Progress(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..cost.amounts import money, size
 from .apply import run_plan
 from .options import (
     DEFAULT_CONFIG,
@@ -20,7 +21,7 @@ from .options import (
     read_duration,
     read_periods,
 )
-from .output import count, hours, money, out, size, write_json
+from .output import count, hours, out, write_json
 
 
 def run(

@@ -1,6 +1,6 @@
 """The config that `isotherm init` writes."""
 
-TEMPLATE = '''\
+TEMPLATE = """\
 # Isotherm keeps a table whole while its rows cool down. Relative paths are relative to this file.
 
 [warehouse]
@@ -42,4 +42,4 @@ STANDARD    = "6 months"
 STANDARD_IA = "12 months"
 GLACIER     = "15 months"          # archived: restore it before you read it
 expire      = "12 years"           # deleted, when you say: isotherm apply --expire
-'''
+"""

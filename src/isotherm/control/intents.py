@@ -68,6 +68,16 @@ def state(tx: Transaction, move: str) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
+def last_done(tx: Transaction, dataset: str, period: str) -> Intent | None:
+    """Return the last finished move of a partition."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM isotherm.intents WHERE dataset = ? AND state = ? "
+        "AND contains(periods, ?) ORDER BY ended_at DESC LIMIT 1",
+        [dataset, DONE, json.dumps(period)],
+    )
+    return _intent(rows[0]) if rows else None
+
+
 def in_state(tx: Transaction, wanted: str) -> tuple[Intent, ...]:
     """Return the intents of one state, the oldest first."""
     rows = tx.execute(

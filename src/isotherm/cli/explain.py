@@ -1,0 +1,90 @@
+"""`isotherm explain`: one partition, and what happens to it next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..cost.amounts import money, size
+from .options import (
+    DEFAULT_CONFIG,
+    AsOf,
+    ConfigFile,
+    Format,
+    OneDataset,
+    OutputFormat,
+    Wait,
+    opened,
+    read_as_of,
+    read_periods,
+)
+from .output import Console, count, out, write_json
+
+if TYPE_CHECKING:
+    from ..control.intents import Intent
+    from ..plan.explain import Explanation
+
+
+def run(
+    dataset: OneDataset,
+    period: Annotated[str, typer.Argument(metavar="PERIOD", help="The partition, as 2019-03.")],
+    as_of: AsOf = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    format_: OutputFormat = Format.TABLE,
+    wait: Wait = 0.0,
+) -> None:
+    """Explain one partition: the policy's line, its tier, its next move, and what blocks it."""
+    (wanted,) = read_periods([period])[:1]
+    with opened(config, read_only=True, wait=wait) as lake:
+        found, last = lake.explain(dataset, wanted, as_of=read_as_of(as_of))
+    if format_ is Format.JSON:
+        write_json({**found.to_json(), "last_move": _last_json(last)})
+        return
+    _show(out(), found, last)
+
+
+def _show(console: Console, found: Explanation, last: Intent | None) -> None:
+    as_of = f"{found.as_of:%Y-%m-%d}"
+    console.message(
+        f"{found.dataset} {found.period}, {found.age} periods old as of {as_of}", style="bold"
+    )
+    for name, text in (*_standing(found), *_going(found, last)):
+        console.message(f"  {name:<10} {text}")
+    if found.steps:
+        console.message("  The steps of the next move:")
+        for number, step in enumerate(found.steps, start=1):
+            console.message(f"  {number:>4}. {step.name.lower():<9} {step.value}")
+
+
+def _standing(found: Explanation) -> Iterator[tuple[str, str]]:
+    """Say where the partition is."""
+    yield "policy", str(found.rule) if found.rule else "no line applies: it is hot"
+    yield "tier", f"{found.tier} now, {found.due} due"
+    yield "costs", f"{money(found.dollars)} a month"
+    if found.hot:
+        what = "late rows" if found.parts else "rows"
+        yield "warehouse", f"{count(found.hot.rows)} {what}, {size(found.hot.bytes)}"
+    for part in found.parts:
+        yield "object", f"{part.location}: {count(part.rows)} rows, {size(part.bytes)}"
+        if part.restored_until:
+            yield "restored", f"readable until {part.restored_until:%Y-%m-%d %H:%M} UTC"
+
+
+def _going(found: Explanation, last: Intent | None) -> Iterator[tuple[str, str]]:
+    """Say what happened to it, and what comes."""
+    if last:
+        yield "last move", f"{last.kind}, begun {last.begun_at:%Y-%m-%d %H:%M} UTC"
+    for block in found.blocks:
+        yield "blocked", block.why
+    for move in found.moves:
+        yield "next", f"{move.kind} from {move.source} to {move.target}: {move.reason}"
+    if found.coming:
+        yield "then", f"{found.coming.rule}, from {found.coming.at:%Y-%m-%d} on"
+
+
+def _last_json(last: Intent | None) -> dict[str, str] | None:
+    if last is None:
+        return None
+    return {"id": last.move, "kind": last.kind, "begun_at": last.begun_at.isoformat()}
