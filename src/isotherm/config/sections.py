@@ -1,0 +1,189 @@
+"""The sections of `isotherm.toml`, as they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..model.period import Duration, Unit, as_instant, moment
+from ..model.schema import cold_type
+from .mistakes import nearest, written
+
+_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+_SORTED = re.compile(r"\s(asc|desc)$", re.IGNORECASE)
+_PATH = "PATH"
+
+
+def _duration(value: object) -> Duration:
+    if isinstance(value, Duration):
+        return value
+    if isinstance(value, str):
+        return Duration.parse(value)
+    number = value if isinstance(value, int) and not isinstance(value, bool) else 6
+    raise ValueError(f'write a duration in quotes, as "{number} months"')
+
+
+def _positive(duration: Duration) -> Duration:
+    if duration == Duration():
+        raise ValueError('a duration of zero would act at once; write "1 month" or more')
+    return duration
+
+
+def _unit(value: object) -> Unit:
+    if isinstance(value, str) and value in list(Unit):
+        return Unit(value)
+    suggestion = nearest(value, list(Unit)) if isinstance(value, str) else ""
+    raise ValueError(" ".join(filter(None, ["write month, day or hour.", suggestion])).strip("."))
+
+
+def _column(value: object) -> str:
+    if isinstance(value, str) and value and value == value.strip():
+        return value
+    raise ValueError('write the name of a column in quotes, as "pickup"')
+
+
+def _columns(value: object) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise ValueError('write a list of columns, as ["pickup", "id"]')
+    columns = tuple(_column(name) for name in names)
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        raise ValueError(f"{twice[0]} stands there twice")
+    return columns
+
+
+def _sorting(columns: tuple[str, ...]) -> tuple[str, ...]:
+    for name in columns:
+        if "," in name:
+            listed = [part.strip() for part in name.split(",")]
+            raise ValueError(f"write a list of columns, as {written(listed)}")
+        if _SORTED.search(name):
+            column = _SORTED.sub("", name)
+            raise ValueError(f"rows are sorted upwards; write the column alone: {written(column)}")
+    return columns
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, date):
+        try:
+            return as_instant(value)
+        except OverflowError:
+            raise ValueError("in UTC it lies outside the years 1 to 9999") from None
+    try:
+        found = moment(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    raise ValueError(f"write a date without quotes: {(found or datetime(2009, 1, 1)).date()}")
+
+
+def _memory(value: str) -> str:
+    if not _MEMORY.fullmatch(value) or float(re.split("[KMGTkmgt ]", value)[0]) == 0:
+        raise ValueError('write a size, as "512MB" or "4GB"')
+    return value
+
+
+def _cold_types(value: dict[str, str]) -> dict[str, str]:
+    for column, type_ in value.items():
+        if cold_type(type_) is None:
+            raise ValueError(
+                f"{column} cannot be kept as {type_}; write VARCHAR, BIGINT, DOUBLE, "
+                "DECIMAL(18,2), BLOB, DATE, TIMESTAMP or another cold type of docs/config.md"
+            )
+    return value
+
+
+def _url(scheme: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        found, colon, rest = value.partition(":")
+        path = rest.removeprefix("//")
+        if found == scheme and path and path != ":memory:":
+            return value
+        if path == ":memory:":
+            raise ValueError(f'what is in memory would be lost; write "{scheme}:{_PATH}"')
+        if not colon and value:
+            raise ValueError(f'write "{scheme}:{value}"')
+        raise ValueError(f'this version knows {scheme}: alone; write "{scheme}:{_PATH}"')
+
+    return check
+
+
+AnyDuration = Annotated[Duration, BeforeValidator(_duration)]
+Age = Annotated[Duration, BeforeValidator(_duration), AfterValidator(_positive)]
+ColumnName = Annotated[str, BeforeValidator(_column)]
+Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+
+class WarehouseSection(_Section):
+    """Where the hot rows are."""
+
+    url: Annotated[str, AfterValidator(_url("duckdb"))] = "duckdb:warehouse.duckdb"
+
+
+class StorageSection(_Section):
+    """Where the objects are; `tiers` puts the folder of a tier somewhere else."""
+
+    url: Annotated[str, AfterValidator(_url("file"))] = "file:objects"
+    tiers: dict[str, str] = Field(default_factory=dict)
+
+
+class CatalogSection(_Section):
+    """Where the Iceberg catalogue is."""
+
+    url: Annotated[str, AfterValidator(_url("sqlite"))] = "sqlite:catalog.db"
+
+
+class SettingsSection(_Section):
+    """How Isotherm works: times, memory, threads."""
+
+    grace: Age = Duration(seconds=3_600)
+    query_timeout: Age = Duration(seconds=1_800)
+    restore_margin: AnyDuration = Duration(seconds=300)
+    memory: Annotated[str, AfterValidator(_memory)] = "1GB"
+    threads: int | None = Field(default=None, ge=1)
+
+
+class PricesSection(_Section):
+    """Dollars that the built-in price book does not know or gets wrong for you."""
+
+    hot: float = Field(default=0.024, ge=0)
+
+
+class DatasetSection(_Section):
+    """One dataset, as it is written."""
+
+    table: str
+    clock: ColumnName
+    period: Annotated[Unit, BeforeValidator(_unit)] = Unit.MONTH
+    subject: Columns = ()
+    earliest: Instant | None = None
+    latest: Instant | None = None
+    settle: AnyDuration | None = None
+    order_by: Annotated[Columns, AfterValidator(_sorting)] = ()
+    append_min_rows: int = Field(default=1, ge=1)
+    append_max_age: AnyDuration = Duration(seconds=7 * 86_400)
+    cast: Annotated[dict[str, str], AfterValidator(_cold_types)] = Field(default_factory=dict)
+    renamed: dict[str, ColumnName] = Field(default_factory=dict)
+    dropped: Columns = ()
+    policy: dict[str, Age] = Field(default_factory=dict)
+
+
+class Sections(_Section):
+    """The whole file."""
+
+    warehouse: WarehouseSection = WarehouseSection()
+    storage: StorageSection = StorageSection()
+    catalog: CatalogSection = CatalogSection()
+    settings: SettingsSection = SettingsSection()
+    prices: PricesSection = PricesSection()
+    datasets: dict[str, DatasetSection] = Field(default_factory=dict)
