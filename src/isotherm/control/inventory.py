@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from ..engine.sql import instant, quote
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
@@ -79,20 +77,37 @@ def missing_table(dataset: Dataset, cold_partitions: int) -> SchemaError:
 
 
 def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
-    """Count rows by period; those that never age get a reason instead."""
+    """Count rows by period; those that never age get a reason instead.
+
+    Rows are counted by day, or hour, first: what periods and bounds cost is paid by so few.
+    """
     clock = quote(dataset.clock)
-    reasons = [f"WHEN {clock} IS NULL THEN 'null'", f"WHEN NOT isfinite({clock}) THEN 'infinite'"]
+    keys = [f"{_bucket(dataset, clock_type)} AS bucket", f"{clock} IS NULL AS missing"]
+    reasons = [
+        "WHEN missing THEN 'null'",
+        "WHEN bucket IS NULL OR NOT isfinite(bucket) THEN 'infinite'",
+    ]
     if dataset.earliest:
-        reasons.append(f"WHEN {clock} < {instant(dataset.earliest, clock_type)} THEN 'early'")
+        keys.append(f"{clock} < {instant(dataset.earliest, clock_type)} AS early")
+        reasons.append("WHEN early THEN 'early'")
     if dataset.latest:
-        reasons.append(f"WHEN {clock} >= {instant(dataset.latest, clock_type)} THEN 'late'")
-    start = instant(datetime(1970, 1, 1), clock_type)
-    ordinal = f"datediff('{dataset.unit}', {start}, {clock})"
+        keys.append(f"{clock} >= {instant(dataset.latest, clock_type)} AS late")
+        reasons.append("WHEN late THEN 'late'")
+    ordinal = f"datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket)"
     return (
         f"SELECT CASE {' '.join(reasons)} ELSE '' END AS kind, "
-        f"CASE WHEN {clock} IS NOT NULL AND isfinite({clock}) THEN {ordinal} END AS ordinal, "
-        f"count(*) FROM {tx.relation(dataset.table)} GROUP BY ALL ORDER BY ALL"
+        f"CASE WHEN isfinite(bucket) THEN {ordinal} END AS ordinal, sum(rows)::BIGINT FROM "
+        f"(SELECT {', '.join(keys)}, count(*) AS rows FROM {tx.relation(dataset.table)} "
+        "GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     )
+
+
+def _bucket(dataset: Dataset, clock_type: str) -> str:
+    """Return the UTC day, or hour, of the clock; an infinite clock has an infinite one, or none."""
+    clock = quote(dataset.clock)
+    if clock_type == "TIMESTAMP WITH TIME ZONE":
+        clock = f"make_timestamp(epoch_us({clock}))"  # ten times as fast as a cast
+    return f"date_trunc('hour', {clock})" if dataset.unit is Unit.HOUR else f"{clock}::DATE"
 
 
 def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple[Ageless, ...]:
