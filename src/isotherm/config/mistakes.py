@@ -23,7 +23,8 @@ _WANTED = {
     "bool_type": "write true or false",
 }
 _EXAMPLES = {"table": 'table = "main.trips"', "clock": 'clock = "pickup"'}
-_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)$", re.DOTALL)
+_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
+_DOTTED = re.compile(r"\('.*?'\)|\('.*?',\)")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -60,14 +61,18 @@ def written(value: object) -> str:
 
 def unreadable(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ConfigError:
     """Return the error for text that is no TOML; the line is shown where it is known."""
-    if not (place := _PLACE.match(str(error))):
-        return ConfigError(f"{file}: this is no TOML: {error}")
-    what, line, column = place.group(1), int(place.group(2)), place.group(3)
+    what = str(error).replace(r"Illegal character '\n'", "the quotes are not closed")
+    what = _DOTTED.sub(lambda match: ".".join(re.findall("[^',() ]+", match.group())), what)
+    if "twice" in what or "overwrite" in what:
+        return ConfigError(f"{file}: {what}", hint="A key or section may stand there once.")
+    if not (place := _PLACE.fullmatch(what)):
+        return ConfigError(f"{file}: this is no TOML: {what}")
+    line, column = int(place.group(2)), place.group(3)
     lines = text.split("\n")
     shown = lines[line - 1].strip() if line <= len(lines) else ""
     hint = "" if '"' in shown else 'Text stands in quotes: key = "value".'
     return ConfigError(
-        f"{file}: line {line}, column {column} is no TOML: {what}: {shown}", hint=hint
+        f"{file}: line {line}, column {column} is no TOML: {place.group(1)}: {shown}", hint=hint
     )
 
 

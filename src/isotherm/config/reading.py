@@ -119,8 +119,9 @@ def _dataset(file: Path, name: str, section: DatasetSection) -> Dataset:
     _check_name(file, name)
     try:
         table = TableName.parse(section.table)
-    except ValueError as error:
-        raise mistake(file, f"{where}.table", section.table, str(error)) from None
+    except ValueError:
+        what = 'write "table" or "schema.table"'
+        raise mistake(file, f"{where}.table", section.table, what) from None
     if table.schema.lower() in _RESERVED_SCHEMAS:
         what = f"the schema {table.schema} is Isotherm's own"
         raise mistake(file, f"{where}.table", section.table, what)

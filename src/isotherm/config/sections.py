@@ -22,7 +22,10 @@ def _duration(value: object) -> Duration:
     if isinstance(value, Duration):
         return value
     if isinstance(value, str):
-        return Duration.parse(value)
+        try:
+            return Duration.parse(value)
+        except ValueError:
+            raise ValueError("write 6 months, 12 years, 7 days or 36 hours") from None
     number = value if isinstance(value, int) and not isinstance(value, bool) else 6
     raise ValueError(f'write a duration in quotes, as "{number} months"')
 
