@@ -186,8 +186,11 @@ class Lake:
         with self._moving, self._bounded_memory():
             ports = self.ports(exclusive=exclusive)
             recovery.recover(ports)
-            plan = plan or self.plan(name, as_of=as_of)
-            self.check(plan)
+            if plan:
+                self.check(plan)
+            else:  # made here and now, it fits
+                plan = self.plan(name, as_of=as_of)
+                self._refuse_future(plan)
             try:
                 return apply_plan(
                     ports, self.config.datasets, plan, limits or Limits(), watch or Watch()
@@ -318,16 +321,19 @@ class Lake:
             StalePlanError: something it speaks of has changed.
 
         """
-        if plan.as_of > self.clock():
-            raise RequestError(
-                f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
-                hint="plan and status show what would be; apply acts on what is.",
-            )
+        self._refuse_future(plan)
         subjects = [subject for name in plan.terms for subject in self._subjects(name)]
         if found := changes(plan, subjects):
             raise StalePlanError(
                 "the plan no longer fits what is there:\n  " + "\n  ".join(found),
                 hint="Make a new one: isotherm plan",
+            )
+
+    def _refuse_future(self, plan: Plan) -> None:
+        if plan.as_of > self.clock():
+            raise RequestError(
+                f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
+                hint="plan and status show what would be; apply acts on what is.",
             )
 
     @contextmanager
