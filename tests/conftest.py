@@ -11,6 +11,8 @@ import isotherm
 from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
+pytest_plugins = ("command_line",)
+
 TRIPS = """
 [datasets.trips]
 table = "main.trips"
