@@ -33,6 +33,7 @@ MAY_IMPORT["opening"] = MAY_IMPORT["lake"] | {"lake"}
 MAY_IMPORT["__init__"] = MAY_IMPORT["opening"] | {"opening"}
 MAY_IMPORT["demo"] = MAY_IMPORT["__init__"] | {"cli"}
 MAY_IMPORT["cli"] = MAY_IMPORT["__init__"] | {"demo", "__init__"}
+MAY_IMPORT["__main__"] = {"cli"}
 
 SDK_ROOMS = {
     "duckdb": {"engine", "warehouse"},

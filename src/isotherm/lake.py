@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import Config
 from .control import intents, inventory, journal, migrations, requests
@@ -287,6 +287,13 @@ class Lake:
             self._holder,
             exclusive,
         )
+
+    def connection(self) -> Any:
+        """Open a DuckDB connection of your own to the warehouse, for writing past Isotherm.
+
+        Its unqualified names are the warehouse's tables: hot rows only.
+        """
+        return self.warehouse.session().cursor
 
     def close(self) -> None:
         """Give up the warehouse."""
