@@ -11,6 +11,9 @@ from ..model.schema import CLOCK_TYPES, Column
 from ..warehouse.base import Transaction
 from . import loads, parts, pins
 
+_COUNTED = "bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00'"
+"""The days and hours that a period can be written of."""
+
 
 def take(tx: Transaction, dataset: Dataset) -> Inventory:
     """Count what is where of a dataset.
@@ -86,6 +89,7 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
     reasons = [
         "WHEN missing THEN 'null'",
         "WHEN bucket IS NULL OR NOT isfinite(bucket) THEN 'infinite'",
+        f"WHEN NOT ({_COUNTED}) THEN 'beyond'",
     ]
     if dataset.earliest:
         keys.append(f"{clock} < {instant(dataset.earliest, clock_type)} AS early")
@@ -96,7 +100,7 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
     ordinal = f"datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket)"
     return (
         f"SELECT CASE {' '.join(reasons)} ELSE '' END AS kind, "
-        f"CASE WHEN isfinite(bucket) THEN {ordinal} END AS ordinal, sum(rows)::BIGINT FROM "
+        f"CASE WHEN {_COUNTED} THEN {ordinal} END AS ordinal, sum(rows)::BIGINT FROM "
         f"(SELECT {', '.join(keys)}, count(*) AS rows FROM {tx.relation(dataset.table)} "
         "GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     )
@@ -114,6 +118,7 @@ def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple
     words = {
         "null": f"{dataset.clock} is NULL",
         "infinite": f"{dataset.clock} is infinite",
+        "beyond": f"{dataset.clock} lies outside the years 1 to 9999",
         "early": f"before earliest = {dataset.earliest}",
         "late": f"not before latest = {dataset.latest}",
     }

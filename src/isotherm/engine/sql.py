@@ -27,7 +27,7 @@ def listed(names: Iterable[str]) -> str:
 def instant(value: datetime, clock_type: str) -> str:
     """Write a literal of the clock's type; `value` is UTC without zone."""
     if clock_type == "DATE":
-        return f"DATE '{value:%Y-%m-%d}'"
+        return f"DATE '{value.date().isoformat()}'"
     if clock_type == "TIMESTAMP":
         return f"TIMESTAMP '{value.isoformat(' ')}'"
     return f"TIMESTAMPTZ '{value.isoformat(' ')}+00'"
