@@ -277,6 +277,7 @@ class Lake:
 
         with self.warehouse.snapshot() as tx:
             lake = migrations.lake_id(tx)
+        self.storage.check(lake)
         return Ports(
             self.warehouse,
             self.storage,

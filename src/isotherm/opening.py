@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import config as configuration
 from .config import Config
-from .control import migrations
+from .control import migrations, parts
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
 from .model.errors import BusyError, ConfigError
@@ -52,7 +52,8 @@ def open_lake(
         with warehouse.snapshot() as tx:
             if not migrations.is_made(tx):
                 raise _not_set_up(config)
-        return Lake(config, warehouse, _storage(config), lambda: _catalog(config), clock)
+            lake = migrations.lake_id(tx)
+        return Lake(config, warehouse, _storage(config), lambda: _catalog(config, lake), clock)
     except BaseException:
         warehouse.close()
         raise
@@ -75,8 +76,9 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     try:
         with warehouse.transaction() as tx:
             lake = migrations.migrate(tx)
-        storage.claim(lake)
-        _catalog(config)
+            used = parts.places(tx)
+        storage.claim(lake, used)
+        _catalog(config, lake)
     finally:
         warehouse.close()
     return config, fresh
@@ -105,11 +107,11 @@ def _storage(config: Config) -> FolderStorage:
     )
 
 
-def _catalog(config: Config) -> IcebergCatalog:
+def _catalog(config: Config, lake: str) -> IcebergCatalog:
     from .catalog.iceberg import IcebergCatalog
 
     file = config.folder / _rest(config, "catalog", config.catalog.url, "sqlite")
-    return IcebergCatalog(f"sqlite:///{file}", _storage(config).metadata_url(""))
+    return IcebergCatalog(f"sqlite:///{file}", _storage(config).metadata_url(""), lake)
 
 
 def _rest(config: Config, section: str, url: str, scheme: str) -> str:

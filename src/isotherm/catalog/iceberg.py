@@ -7,60 +7,46 @@ see nothing of it before the move has committed. `main` follows the pin; it neve
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError
+import pyarrow as pa
+import stamina
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    ValidationException,
+)
 from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
-from pyiceberg.types import (
-    BinaryType,
-    BooleanType,
-    DateType,
-    DecimalType,
-    DoubleType,
-    FloatType,
-    IcebergType,
-    IntegerType,
-    LongType,
-    NestedField,
-    StringType,
-    TimestampType,
-    TimestamptzType,
-    TimeType,
-    UUIDType,
-)
+from pyiceberg.typedef import Record
+from pyiceberg.types import NestedField
+from sqlalchemy.exc import SQLAlchemyError
 
-from ..model.errors import SchemaError, StorageError
+from ..model.errors import ConflictError, SchemaError, StorageError
+from ..model.part import Part
 from ..model.period import Unit
-from ..model.schema import Column, decimal, widens
+from ..model.schema import Column, widens
+from .commits import Commit, RememberingCatalog, swap
+from .types import iceberg_type, type_name
 
 NAMESPACE = "isotherm"
 LAKE = "isotherm.lake"
 """The table property that says which lake a table belongs to."""
+MOVE = "isotherm.move"
+"""The snapshot property that says which move has made it."""
 CLOCK_PARTITION_ID = 1000
+ATTEMPTS = 8
 _TRANSFORMS = {Unit.MONTH: MonthTransform, Unit.DAY: DayTransform, Unit.HOUR: HourTransform}
-_TYPES: dict[str, IcebergType] = {
-    "BOOLEAN": BooleanType(),
-    "INTEGER": IntegerType(),
-    "BIGINT": LongType(),
-    "FLOAT": FloatType(),
-    "DOUBLE": DoubleType(),
-    "VARCHAR": StringType(),
-    "BLOB": BinaryType(),
-    "DATE": DateType(),
-    "TIME": TimeType(),
-    "TIMESTAMP": TimestampType(),
-    "TIMESTAMP WITH TIME ZONE": TimestamptzType(),
-    "UUID": UUIDType(),
-}
-_NAMES = {kind: name for name, kind in _TYPES.items()}
 PROPERTIES = {
     # Other engines' expiry honours it: objects are removed by Isotherm, after their grace.
     "gc.enabled": "false",
@@ -68,6 +54,8 @@ PROPERTIES = {
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "20",
     "commit.retry.num-retries": "30",
+    # Of the files themselves Isotherm keeps those that a reader may still use.
+    "write.metadata.previous-versions-max": "10",
 }
 
 
@@ -79,49 +67,62 @@ class Pin:
     snapshot: int
 
 
-class IcebergCatalog:
-    """The Iceberg tables of the lake's datasets."""
+@dataclass(frozen=True)
+class Seen:
+    """A dataset's table as it was at one time.
 
-    def __init__(self, uri: str, warehouse_url: str) -> None:
-        self._catalog = SqlCatalog(NAMESPACE, uri=uri, warehouse=warehouse_url)
-        with contextlib.suppress(NamespaceAlreadyExistsError):
-            self._catalog.create_namespace(NAMESPACE)
+    Attributes:
+        moves: Those that have a branch or a snapshot in it.
+        main: The snapshot that other engines read.
+
+    """
+
+    table: Table
+    moves: frozenset[str]
+    main: int | None
+
+
+class IcebergCatalog:
+    """The Iceberg tables of the lake's datasets.
+
+    All methods raise `StorageError` if the catalogue or a metadata file cannot be read or written,
+    or if the dataset's table belongs to another lake.
+    """
+
+    def __init__(self, uri: str, warehouse_url: str, lake: str) -> None:
+        self.lake = lake
+        with _naming("the catalogue"):
+            self._catalog = RememberingCatalog(NAMESPACE, uri=uri, warehouse=warehouse_url)
+            with contextlib.suppress(NamespaceAlreadyExistsError):
+                self._catalog.create_namespace(NAMESPACE)
 
     def create(
-        self, dataset: str, lake: str, columns: Sequence[Column], clock: str, unit: Unit, url: str
+        self, dataset: str, columns: Sequence[Column], clock: str, unit: Unit, url: str
     ) -> Pin:
-        """Create the dataset's table, empty, and return its first pin; keep one that is there.
-
-        Raises:
-            StorageError: the table that is there belongs to another lake.
-
-        """
+        """Create the dataset's table, empty, and return its first pin; keep one that is there."""
         if self.exists(dataset):
-            self._check_owner(dataset, lake)
             return self.head(dataset)
         fields = [
-            NestedField(number, column.name, _type(column))
+            NestedField(number, column.name, iceberg_type(column))
             for number, column in enumerate(columns, start=1)
         ]
-        clock_id = next(field.field_id for field in fields if field.name == clock)
-        spec = PartitionSpec(
-            PartitionField(clock_id, CLOCK_PARTITION_ID, _TRANSFORMS[unit](), f"{clock}_{unit}")
-        )
-        table = self._catalog.create_table(
-            (NAMESPACE, dataset),
-            Schema(*fields),
-            url,
-            spec,
-            properties={**PROPERTIES, LAKE: lake},
-        )
-        # A branch needs a snapshot to start at: an empty one.
-        with table.transaction() as change, change.update_snapshot().fast_append():
-            pass
+        with _naming(dataset):
+            commit = self._catalog.create_table_transaction(
+                (NAMESPACE, dataset),
+                Schema(*fields),
+                url,
+                _spec(fields, clock, unit),
+                properties={**PROPERTIES, LAKE: self.lake},
+            )
+            # A branch needs a snapshot to start at: an empty one, of the same commit.
+            with commit, commit.update_snapshot().fast_append():
+                pass
         return self.head(dataset)
 
     def exists(self, dataset: str) -> bool:
         """Say whether the dataset has a table."""
-        return self._catalog.table_exists((NAMESPACE, dataset))
+        with _naming(dataset):
+            return self._catalog.table_exists((NAMESPACE, dataset))
 
     def head(self, dataset: str) -> Pin:
         """Return where `main` of the dataset's table is now."""
@@ -134,7 +135,7 @@ class IcebergCatalog:
     def columns(self, dataset: str) -> tuple[Column, ...]:
         """Return the columns of the dataset's Iceberg table."""
         return tuple(
-            Column(field.name, _name(field.field_type))
+            Column(field.name, type_name(field.field_type))
             for field in self._table(dataset).schema().fields
         )
 
@@ -156,9 +157,8 @@ class IcebergCatalog:
 
         """
         table = self._table(dataset)
-        names = dict(renamed or {})
-        known = {names.get(f.name, f.name): _name(f.field_type) for f in table.schema().fields}
-        stale = [f.name for f in table.schema().fields if f.name in names]
+        names = _renames(table, renamed or {})
+        known = {names.get(f.name, f.name): type_name(f.field_type) for f in table.schema().fields}
         added, widened = [], []
         for column in columns:
             old = known.get(column.name)
@@ -166,23 +166,20 @@ class IcebergCatalog:
                 added.append(column)
             elif old != column.type and not widens(column.type, old):
                 if not widens(old, column.type):
-                    raise SchemaError(
-                        f"column {column.name} of {dataset} is {column.type} now, but its cold "
-                        f"rows are {old}, which Iceberg cannot widen to it",
-                        hint=f"Alter it back, or keep it as it was: "
-                        f'[datasets.{dataset}.cast] {column.name} = "{old}"',
-                    )
+                    raise _not_wider(dataset, column, old)
                 widened.append(column)
-        if not (added or widened or stale):
+        if not (added or widened or names):
             return
-        with table.update_schema() as update:
-            for name in stale:
-                update.rename_column(name, names[name])
-        with table.update_schema() as update:
-            for column in added:
-                update.add_column(column.name, _type(column))
-            for column in widened:
-                update.update_column(column.name, _type(column))
+        with _naming(dataset), Commit(table) as commit:
+            if names:  # first, so that a new column may take the old name
+                with commit.update_schema() as update:
+                    for old, new in names.items():
+                        update.rename_column((old,), new)
+            with commit.update_schema() as update:
+                for column in added:
+                    update.add_column((column.name,), iceberg_type(column))
+                for column in widened:
+                    update.update_column((column.name,), iceberg_type(column))
 
     def register(
         self,
@@ -190,77 +187,97 @@ class IcebergCatalog:
         base: Pin,
         move: str,
         add: Sequence[str],
-        remove: Collection[str],
+        remove: Mapping[str, Part],
         notes: Mapping[str, str],
     ) -> Pin:
         """Add and remove files on the branch of a move, which starts at `base`.
 
         Args:
             add: URLs of Parquet files with field ids, one period each.
-            remove: URLs of files that the base snapshot holds.
+            remove: Parts by the URLs under which the base snapshot holds them.
             notes: Properties of the snapshot.
 
         Returns:
             The pin that readers take once the move has committed.
 
         Raises:
-            StorageError: a file to be removed is not in the base snapshot.
+            StorageError: a file to be removed, or the base itself, is not there.
+            ConflictError: others kept on changing the table.
 
         """
-        table = self._table(dataset)
-        branch = branch_of(move)
-        old = _files(table, base, remove)
-        with table.transaction() as change:
-            _manage(change, table, branch, base.snapshot)
-            new = parquet_files_to_data_files(table.io, change.table_metadata, iter(add))
-            update = change.update_snapshot(
-                snapshot_properties={"isotherm.move": move, **notes}, branch=branch
-            )
-            with update.overwrite() as overwrite:
-                for file in old:
-                    overwrite.delete_data_file(file)
-                for file in new:
-                    overwrite.append_data_file(file)
-        return Pin(table.metadata_location, table.refs()[branch].snapshot_id)
+        retries = stamina.retry_context(
+            on=CommitFailedException, attempts=ATTEMPTS, wait_initial=0.02, wait_max=0.5
+        )
+        with _naming(dataset):
+            for attempt in retries:
+                with attempt:
+                    return self._register(dataset, base, move, add, remove, notes)
+        raise AssertionError("unreachable")
 
-    def publish(
-        self, dataset: str, pin: Pin, keep: Collection[int], moves: Collection[str] = ()
-    ) -> None:
-        """Set `main` to the pin, remove the branches of moves that are over, expire snapshots.
+    def look(self, dataset: str) -> Seen | None:
+        """Return the dataset's table as it is now; None if it has none.
+
+        What is decided from control afterwards is never older than what was seen.
+        """
+        if not self.exists(dataset):
+            return None
+        table = self._table(dataset)
+        prefix = branch_of("")
+        branches = {name.removeprefix(prefix) for name in table.refs() if name.startswith(prefix)}
+        made = {move for s in table.metadata.snapshots if (move := _move_of(s))}
+        return Seen(table, frozenset(branches | made), table.metadata.current_snapshot_id)
+
+    def publish(self, dataset: str, seen: Seen, pin: Pin, ended: Collection[str]) -> None:
+        """Set `main` to the pin; branches of ended moves and what came before the pin go.
+
+        Readers of older pins keep their files, and do not miss the snapshots: each of them reads
+        its own metadata file. What is newer than the pin and of no ended move stays.
 
         Args:
-            keep: Snapshots that a pin within the grace still names.
-            moves: The moves whose branches may go.
+            pin: Read after the table was seen.
+            ended: The moves that are done or abandoned.
+
+        Raises:
+            StorageError: the table does not hold the pin's snapshot.
+            ConflictError: another commit came between; try again.
 
         """
-        table = self._table(dataset)
-        refs = table.refs()
-        branches = [branch for move in moves if (branch := branch_of(move)) in refs]
-        behind = table.metadata.current_snapshot_id != pin.snapshot
-        kept = {pin.snapshot, *keep} | {
+        table, refs = seen.table, seen.table.refs()
+        current = table.snapshot_by_id(pin.snapshot)
+        if current is None:
+            raise _no_snapshot(dataset, pin)
+        branches = [branch for move in ended if (branch := branch_of(move)) in refs]
+        kept = {pin.snapshot} | {
             ref.snapshot_id for name, ref in refs.items() if name not in ("main", *branches)
         }
-        stale = [s.snapshot_id for s in table.metadata.snapshots if s.snapshot_id not in kept]
+        stale = [
+            snapshot.snapshot_id
+            for snapshot in table.metadata.snapshots
+            if snapshot.snapshot_id not in kept
+            and (_order(snapshot) < _order(current) or _move_of(snapshot) in ended)
+        ]
+        behind = seen.main != pin.snapshot
         if not (behind or branches or stale):
             return
-        with table.transaction() as change:
-            manage = ManageSnapshots(change)
+        with _naming(dataset), Commit(table) as commit:
+            manage = ManageSnapshots(commit)
             if behind:
                 manage = manage.set_current_snapshot(pin.snapshot)
             for branch in branches:
                 manage = manage.remove_branch(branch)
             manage.commit()
             if stale:
-                ExpireSnapshots(change).by_ids(stale).commit()
+                ExpireSnapshots(commit).by_ids(stale).commit()
 
-    def branches(self, dataset: str) -> tuple[str, ...]:
-        """Return the moves that have a branch."""
-        prefix = branch_of("")
-        return tuple(
-            name.removeprefix(prefix)
-            for name in self._table(dataset).refs()
-            if name.startswith(prefix)
-        )
+    def metadata_files(self, dataset: str) -> frozenset[str]:
+        """Return the URLs of all metadata files that the dataset's table needs now."""
+        table = self._table(dataset)
+        found = {table.metadata_location}
+        with _naming(dataset):
+            for snapshot in table.metadata.snapshots:
+                found.add(snapshot.manifest_list)
+                found |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
+        return frozenset(found)
 
     def notes(self, dataset: str, pin: Pin) -> dict[str, str]:
         """Return the properties that the pin's snapshot was written with."""
@@ -269,16 +286,49 @@ class IcebergCatalog:
             return {}
         return dict(snapshot.summary.additional_properties)
 
-    def _check_owner(self, dataset: str, lake: str) -> None:
-        owner = self._table(dataset).properties.get(LAKE)
-        if owner != lake:
+    def _register(
+        self,
+        dataset: str,
+        base: Pin,
+        move: str,
+        add: Sequence[str],
+        remove: Mapping[str, Part],
+        notes: Mapping[str, str],
+    ) -> Pin:
+        table = self._table(dataset)
+        if table.snapshot_by_id(base.snapshot) is None:
+            raise _no_snapshot(dataset, base)
+        branch = branch_of(move)
+        with Commit(table) as commit:
+            ManageSnapshots(commit).create_branch(base.snapshot, branch).commit()
+            added = parquet_files_to_data_files(table.io, commit.table_metadata, iter(add))
+            marks = {MOVE: move, **notes}
+            with swap(commit, table, branch, marks, adds=not remove) as change:
+                for url, part in remove.items():
+                    change.delete_data_file(_data_file(table, url, part))
+                for file in added:
+                    change.append_data_file(file)
+        made = table.snapshot_by_name(branch)
+        if made is None or made.parent_snapshot_id != base.snapshot:
+            raise StorageError(f"the snapshot of move {move} does not stand on the pin's")
+        return Pin(table.metadata_location, made.snapshot_id)
+
+    def _table(self, dataset: str) -> Table:
+        """Load the dataset's table.
+
+        Raises:
+            StorageError: there is none, or it belongs to another lake.
+
+        """
+        with _naming(dataset):
+            table = self._catalog.load_table((NAMESPACE, dataset))
+        owner = table.properties.get(LAKE)
+        if owner != self.lake:
             raise StorageError(
                 f"the Iceberg table of {dataset} belongs to another lake ({owner})",
                 hint="Give this lake a catalogue and a store of its own in isotherm.toml.",
             )
-
-    def _table(self, dataset: str) -> Table:
-        return self._catalog.load_table((NAMESPACE, dataset))
+        return table
 
 
 def branch_of(move: str) -> str:
@@ -286,31 +336,74 @@ def branch_of(move: str) -> str:
     return f"move-{move}"
 
 
-def _manage(change: Any, table: Table, branch: str, snapshot: int) -> None:
-    manage = ManageSnapshots(change)
-    if branch in table.refs():  # a move that is run again after a failure
-        manage = manage.remove_branch(branch)
-    manage.create_branch(snapshot, branch).commit()
+def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpec:
+    names = {field.name for field in fields}
+    clock_id = next(field.field_id for field in fields if field.name == clock)
+    name = f"{clock}_{unit}"
+    while name in names:  # a column may have that name
+        name += "_"
+    return PartitionSpec(PartitionField(clock_id, CLOCK_PARTITION_ID, _TRANSFORMS[unit](), name))
 
 
-def _files(table: Table, base: Pin, urls: Collection[str]) -> list[Any]:
-    if not urls:
-        return []
-    wanted = set(urls)
-    tasks = table.scan(snapshot_id=base.snapshot).plan_files()
-    found = {task.file.file_path: task.file for task in tasks if task.file.file_path in wanted}
-    if missing := wanted - found.keys():
-        raise StorageError(f"{sorted(missing)[0]} is not in snapshot {base.snapshot}")
-    return list(found.values())
+def _renames(table: Table, renamed: Mapping[str, str]) -> dict[str, str]:
+    """Return the renames that the table has not seen yet."""
+    names = {field.name for field in table.schema().fields}
+    return {old: new for old, new in renamed.items() if old in names and new not in names}
 
 
-def _type(column: Column) -> IcebergType:
-    if digits := decimal(column.type):
-        return DecimalType(*digits)
-    return _TYPES[column.type]
+def _data_file(table: Table, url: str, part: Part) -> DataFile:
+    """Describe a file well enough to find it among the manifests' entries and remove it."""
+    return DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=url,
+        file_format=FileFormat.PARQUET,
+        partition=Record(part.period.ordinal),
+        record_count=part.rows,
+        file_size_in_bytes=part.bytes,
+        spec_id=table.spec().spec_id,
+    )
 
 
-def _name(kind: IcebergType) -> str:
-    if isinstance(kind, DecimalType):
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    return _NAMES[kind]
+def _move_of(snapshot: Snapshot) -> str | None:
+    return snapshot.summary.additional_properties.get(MOVE) if snapshot.summary else None
+
+
+def _order(snapshot: Snapshot) -> int:
+    return snapshot.sequence_number or 0
+
+
+def _not_wider(dataset: str, column: Column, old: str) -> SchemaError:
+    return SchemaError(
+        f"column {column.name} of {dataset} is {column.type} now, but its cold rows are {old}, "
+        "which Iceberg cannot widen to it",
+        hint=f"Alter it back, or keep it as it was: "
+        f'[datasets.{dataset}.cast] {column.name} = "{old}"',
+    )
+
+
+def _no_snapshot(dataset: str, pin: Pin) -> StorageError:
+    return StorageError(
+        f"the Iceberg table of {dataset} does not hold snapshot {pin.snapshot}, which the pin "
+        "names: the catalogue is not the one that the lake has written",
+        hint="Put the catalogue back from a backup; the pinned metadata file is "
+        f"{Path(pin.metadata).name}.",
+    )
+
+
+@contextmanager
+def _naming(dataset: str) -> Iterator[None]:
+    """Turn errors of PyIceberg and of what it stands on into ones that name the dataset."""
+    try:
+        yield
+    except CommitFailedException as error:
+        raise ConflictError(
+            f"the Iceberg table of {dataset} was changed by others meanwhile: {error}",
+            hint="Run the same command again.",
+        ) from error
+    except NoSuchTableError as error:
+        raise StorageError(f"{dataset} has no Iceberg table in the catalogue") from error
+    except (ValidationException, SQLAlchemyError, pa.ArrowException, OSError) as error:
+        raise StorageError(
+            f"the Iceberg table of {dataset} cannot be read or written: {error}",
+            hint="Nothing was deleted. Mend the catalogue or the store, then run it again.",
+        ) from error

@@ -78,6 +78,12 @@ def last_done(tx: Transaction, dataset: str, period: str) -> Intent | None:
     return _intent(rows[0]) if rows else None
 
 
+def datasets(tx: Transaction) -> tuple[str, ...]:
+    """Return the datasets that a move was ever begun of."""
+    rows = tx.execute("SELECT DISTINCT dataset FROM isotherm.intents ORDER BY dataset")
+    return tuple(row[0] for row in rows)
+
+
 def in_state(tx: Transaction, wanted: str) -> tuple[Intent, ...]:
     """Return the intents of one state, the oldest first."""
     rows = tx.execute(

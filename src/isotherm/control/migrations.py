@@ -39,7 +39,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             period VARCHAR, until TIMESTAMP, asked_at TIMESTAMP NOT NULL, ended_at TIMESTAMP)""",
         """CREATE TABLE isotherm.removals (
             place VARCHAR NOT NULL, key VARCHAR NOT NULL, move VARCHAR NOT NULL,
-            not_before TIMESTAMP NOT NULL)""",
+            not_before TIMESTAMP)""",
         """CREATE TABLE isotherm.loads (
             dataset VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, file VARCHAR NOT NULL,
             bytes BIGINT NOT NULL, rows BIGINT NOT NULL, quarantined BIGINT NOT NULL,

@@ -24,6 +24,25 @@ def of_dataset(tx: Transaction, dataset: str) -> tuple[Part, ...]:
     return tuple(_part(row) for row in rows)
 
 
+def places(tx: Transaction) -> frozenset[str]:
+    """Return the tiers of the store in which objects are kept."""
+    rows = tx.execute(
+        "SELECT place FROM isotherm.parts UNION SELECT restored_place FROM isotherm.parts "
+        "WHERE restored_place IS NOT NULL"
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def of_periods(tx: Transaction, dataset: str, periods: Iterable[Period]) -> tuple[Part, ...]:
+    """Return every part of some periods of a dataset, by period."""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM isotherm.parts WHERE dataset = ? AND list_contains(?, period) "
+        "ORDER BY period, id",
+        [dataset, [str(period) for period in periods]],
+    )
+    return tuple(_part(row) for row in rows)
+
+
 def add(tx: Transaction, parts: Iterable[Part]) -> None:
     """Record parts that this transaction's commit makes visible."""
     for part in parts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,20 +39,14 @@ def append(tx: Transaction, pin: PinRow) -> None:
 
 
 def since(tx: Transaction, dataset: str, instant: datetime) -> tuple[PinRow, ...]:
-    """Return the pins that a reader may still use who began at `instant` or later.
+    """Return the pins that a reader may still use who began at `instant` or later, newest first.
 
     That is every pin set since then, and the one that was in force at that time.
     """
     rows = tx.execute(
         "SELECT dataset, version, metadata, snapshot, move, set_at FROM isotherm.pins "
-        "WHERE dataset = ? ORDER BY version DESC",
-        [dataset],
+        "WHERE dataset = ? AND version >= (SELECT coalesce(max(version), 0) FROM isotherm.pins "
+        "WHERE dataset = ? AND set_at < ?) ORDER BY version DESC",
+        [dataset, dataset, instant],
     )
-    return tuple(_until_first_before((PinRow(*row) for row in rows), instant))
-
-
-def _until_first_before(pins: Iterable[PinRow], instant: datetime) -> Iterable[PinRow]:
-    for pin in pins:
-        yield pin
-        if pin.set_at < instant:
-            return
+    return tuple(PinRow(*row) for row in rows)

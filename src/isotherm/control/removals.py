@@ -9,8 +9,15 @@ from ..model.part import Location
 from ..warehouse.base import Transaction
 
 
-def add(tx: Transaction, locations: Iterable[Location], move: str, not_before: datetime) -> None:
-    """Have objects removed, not before an instant."""
+def add(
+    tx: Transaction, locations: Iterable[Location], move: str, not_before: datetime | None
+) -> None:
+    """Have objects removed.
+
+    Args:
+        not_before: When their grace is over; None is not known yet, see `begin`.
+
+    """
     for location in locations:
         tx.execute(
             "INSERT INTO isotherm.removals VALUES (?, ?, ?, ?)",
@@ -18,22 +25,25 @@ def add(tx: Transaction, locations: Iterable[Location], move: str, not_before: d
         )
 
 
-def due(tx: Transaction, now: datetime) -> tuple[Location, ...]:
+def begin(tx: Transaction, not_before: datetime) -> None:
+    """Say when the grace is over of what was replaced since this was last called."""
+    tx.execute("UPDATE isotherm.removals SET not_before = ? WHERE not_before IS NULL", [not_before])
+
+
+def due(tx: Transaction, now: datetime) -> frozenset[Location]:
     """Return the objects whose grace is over."""
-    rows = tx.execute(
-        "SELECT place, key FROM isotherm.removals WHERE not_before <= ? ORDER BY place, key", [now]
-    )
-    return tuple(Location(place, key) for place, key in rows)
+    rows = tx.execute("SELECT place, key FROM isotherm.removals WHERE not_before <= ?", [now])
+    return frozenset(Location(place, key) for place, key in rows)
 
 
-def waiting(tx: Transaction) -> tuple[Location, ...]:
+def waiting(tx: Transaction) -> frozenset[Location]:
     """Return all objects that are still to be removed."""
-    rows = tx.execute("SELECT place, key FROM isotherm.removals ORDER BY place, key")
-    return tuple(Location(place, key) for place, key in rows)
+    rows = tx.execute("SELECT place, key FROM isotherm.removals")
+    return frozenset(Location(place, key) for place, key in rows)
 
 
 def done(tx: Transaction, locations: Iterable[Location]) -> None:
-    """Forget objects that are gone."""
+    """Forget objects that are gone, or that are needed after all."""
     for location in locations:
         tx.execute(
             "DELETE FROM isotherm.removals WHERE place = ? AND key = ?",

@@ -26,8 +26,8 @@ class Session(Protocol):
         path: str,
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
-    ) -> None:
-        """Write the rows of `select` to one Parquet file (v1, zstd).
+    ) -> int:
+        """Write the rows of `select` to one Parquet file (v1, zstd) and return their number.
 
         Args:
             field_ids: The Iceberg field id of each column.

@@ -116,8 +116,8 @@ class DuckDBSession:
         path: str,
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
-    ) -> None:
-        """Write the rows of `select` to one Parquet file (v1, zstd)."""
+    ) -> int:
+        """Write the rows of `select` to one Parquet file (v1, zstd) and return their number."""
         ids = ", ".join(f"{quote(name)}: {number}" for name, number in field_ids.items())
         kept = ", ".join(f"{quote(key)}: {text(value)}" for key, value in notes.items())
         options = [
@@ -126,13 +126,15 @@ class DuckDBSession:
             "COMPRESSION zstd",
             f"FIELD_IDS {{{ids}}}",
             f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}",
+            "USE_TMP_FILE false",
         ]
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")
         try:
-            self.cursor.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
+            rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
         except duckdb.IOException as error:
             raise StorageError(f"cannot write {path}: {error}") from error
+        return int(rows[0][0])
 
     def digest(self, select: str) -> Digest:
         """Count and hash the rows of `select`, whatever their order."""

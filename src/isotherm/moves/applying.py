@@ -23,6 +23,7 @@ class Limits:
         expire: Make moves that delete expired periods, too.
         max_moves: Make so many moves.
         max_bytes: Make no move that would take the bytes read beyond this.
+
     """
 
     expire: bool = False
@@ -38,6 +39,7 @@ class Watch:
         step: Called before each step of each move.
         done: Called after each move.
         stop: Asked before each move; True leaves it and all that follow.
+
     """
 
     step: Callable[[Move, Step], None] = lambda _move, _step: None
@@ -53,11 +55,14 @@ class Applied:
         done: Every move that is finished.
         left: Moves that a limit, a stop or an earlier failure kept from being made.
         failures: The error of each failed move, by the move's id in the plan.
+        untidy: What is still to be cleared away, and why it could not be; the next apply does it.
+
     """
 
     done: tuple[Outcome, ...] = ()
     left: tuple[Move, ...] = ()
     failures: Mapping[str, IsothermError] = field(default_factory=dict)
+    untidy: tuple[IsothermError, ...] = ()
 
 
 def apply_plan(
@@ -67,6 +72,7 @@ def apply_plan(
 
     Raises:
         MovesFailed: some moves failed; the others are done, and `applied` says which.
+
     """
     runner = Runner(ports, watch.step)
     done: list[Outcome] = []
@@ -84,8 +90,8 @@ def apply_plan(
         except IsothermError as error:
             failures[move.id] = error
             stuck |= places
-    recovery.tidy(ports, sorted({move.dataset for move in plan.moves}))
-    applied = Applied(tuple(done), tuple(left), failures)
+    untidy = recovery.tidy(ports)
+    applied = Applied(tuple(done), tuple(left), failures, untidy)
     if failures:
         raise _failed(plan, applied)
     return applied

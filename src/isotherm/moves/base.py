@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
-from ..catalog.iceberg import IcebergCatalog
+from ..catalog.iceberg import IcebergCatalog, Pin
 from ..control import parts as control_parts
+from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote, within
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
@@ -50,7 +52,7 @@ class Change:
         add: Parts that control gains.
         remove: Parts that control loses.
         register: Objects that the pin gains.
-        unregister: Objects that the pin loses.
+        unregister: Parts whose readable objects the pin loses.
         discard: Objects that nothing needs any more, once the grace is over.
         discard_now: Objects that no reader can be reading.
 
@@ -59,30 +61,43 @@ class Change:
     add: tuple[Part, ...] = ()
     remove: tuple[Part, ...] = ()
     register: tuple[Location, ...] = ()
-    unregister: tuple[Location, ...] = ()
+    unregister: tuple[Part, ...] = ()
     discard: tuple[Location, ...] = ()
     discard_now: tuple[Location, ...] = ()
 
 
 class Act:
-    """One move in the making. The runner calls its methods in the order of the move's steps."""
+    """One move in the making, on one transaction of the warehouse.
 
-    def __init__(self, ports: Ports, dataset: Dataset, move: Move, id_: str) -> None:
+    The runner calls its methods in the order of the move's steps.
+
+    Attributes:
+        change: What the commit will change; set by the time it is registered.
+        moved: The rows that leave or enter the warehouse.
+        pin: What readers take after the commit, where that changes.
+
+    """
+
+    def __init__(
+        self, ports: Ports, dataset: Dataset, move: Move, id_: str, tx: Transaction
+    ) -> None:
         self.ports = ports
         self.dataset = dataset
         self.move = move
         self.id = id_
+        self.tx = tx
         self.change = Change()
         self.moved = Digest(0, 0, 0)
+        self.pin: Pin | None = None
 
-    def locations(self, tx: Transaction) -> tuple[Location, ...]:
+    def locations(self) -> tuple[Location, ...]:
         """Return every object that may appear; none of them was ever used before."""
         return ()
 
-    def copy(self, tx: Transaction) -> None:
+    def copy(self) -> None:
         """Write the new objects, and set `change`."""
 
-    def verify(self, tx: Transaction) -> None:
+    def verify(self) -> None:
         """Read back what was copied.
 
         Raises:
@@ -90,12 +105,20 @@ class Act:
 
         """
 
-    def fence(self, tx: Transaction) -> None:
-        """Make sure that no other writer has changed the rows that will be deleted."""
-        if not self.ports.exclusive and self.moved.rows:
-            tx.fence(self.dataset.table, self.hot_rows(tx), self.moved)
+    def count(self) -> None:
+        """Find what there is to be deleted, and set `change`."""
 
-    def delete(self, tx: Transaction) -> None:
+    def fence(self) -> None:
+        """Make sure that no other writer has changed the rows that will be deleted.
+
+        Raises:
+            ConflictError: they have changed.
+
+        """
+        if not self.ports.exclusive and self.moved.rows:
+            self.tx.fence(self.dataset.table, self.hot_rows(), self.moved)
+
+    def delete(self) -> None:
         """Delete the moved rows from the warehouse.
 
         Raises:
@@ -103,52 +126,81 @@ class Act:
 
         """
 
-    def insert(self, tx: Transaction) -> None:
+    def insert(self) -> None:
         """Put rows into the warehouse."""
 
     # -- what several moves need
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of the dataset's table.
+
+        Raises:
+            SchemaError: there is no such table, or its clock cannot age.
+
+        """
+        columns = self.tx.columns(self.dataset.table)
+        if not columns:
+            raise missing_table(self.dataset, len({part.period for part in self.parts}))
+        clock_of(self.dataset, columns)
+        return columns
+
+    @cached_property
+    def cold(self) -> tuple[Column, ...]:
+        """The columns of the dataset's table as they are kept cold.
+
+        Raises:
+            SchemaError: a type does not survive the trip.
+
+        """
+        return cold_columns(str(self.dataset.table), self.columns, dict(self.dataset.cast))
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the move's periods."""
+        return control_parts.of_periods(self.tx, self.dataset.name, self.move.periods)
+
+    @property
+    def sources(self) -> tuple[Part, ...]:
+        """The parts that the move takes: those of its source tier."""
+        return tuple(part for part in self.parts if part.tier == self.move.source)
 
     def new_location(self, tier: str, period: Period, number: int) -> Location:
         """Return a path that is never used twice: it holds the id of this run of the move."""
         return Location(tier, f"{self.dataset.name}/{period}/{self.id}-{number}.parquet")
 
-    def parts(self, tx: Transaction) -> tuple[Part, ...]:
-        """Return the parts of the move's periods."""
-        periods = set(self.move.periods)
-        found = control_parts.of_dataset(tx, self.dataset.name)
-        return tuple(part for part in found if part.period in periods)
-
-    def clock_type(self, tx: Transaction) -> str:
-        """Return the type of the dataset's clock in the warehouse."""
-        columns = tx.columns(self.dataset.table)
-        return next(column.type for column in columns if column.name == self.dataset.clock)
-
-    def cold(self, tx: Transaction) -> tuple[Column, ...]:
-        """Return the warehouse's columns as they are kept cold."""
-        return cold_columns(
-            str(self.dataset.table), tx.columns(self.dataset.table), dict(self.dataset.cast)
-        )
-
-    def condition(self, tx: Transaction, periods: Sequence[Period] | None = None) -> str:
+    def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition that the move's rows meet in the warehouse."""
-        clock_type = self.clock_type(tx)
+        clock_type = clock_of(self.dataset, self.columns).type
         conditions = [
             f"({within(self.dataset, clock_type, first, last)})"
             for first, last in ranges(periods or self.move.periods)
         ]
         return " OR ".join(conditions)
 
-    def hot_rows(self, tx: Transaction, periods: Sequence[Period] | None = None) -> str:
+    def hot_rows(self, periods: Sequence[Period] | None = None) -> str:
         """Return the query of the move's rows in the warehouse, typed as they are kept cold."""
         return (
-            f"SELECT {selected(self.cold(tx))} FROM {tx.relation(self.dataset.table)} "
-            f"WHERE {self.condition(tx, periods)}"
+            f"SELECT {selected(self.cold)} FROM {self.tx.relation(self.dataset.table)} "
+            f"WHERE {self.condition(periods)}"
         )
 
 
 def selected(columns: Sequence[Column]) -> str:
     """Return the select list that casts columns to their cold types."""
     return ", ".join(f"{quote(c.name)}::{c.type} AS {quote(c.name)}" for c in columns)
+
+
+def leaving(parts: tuple[Part, ...]) -> Change:
+    """Return the change that forgets parts and all their objects."""
+    pinned = tuple(part for part in parts if part.pinned_location)
+    read = {part.pinned_location for part in pinned if part.pinned_location}
+    return Change(
+        remove=parts,
+        unregister=pinned,
+        discard=tuple(sorted(read)),
+        discard_now=tuple(sorted({part.location for part in parts} - read)),
+    )
 
 
 def check_drift(dataset: Dataset, cold: Sequence[Column], hot: Sequence[Column]) -> None:

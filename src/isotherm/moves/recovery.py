@@ -5,52 +5,88 @@ Every function may be called at any time and any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from ..catalog.iceberg import Pin
 from ..control import intents, journal, pins, removals
 from ..control.intents import Intent
-from ..model.errors import ConflictError
+from ..model.errors import ConflictError, IsothermError
+from ..model.part import Location
 from .base import Ports
 
-
-def recover(ports: Ports, running: Collection[str] = ()) -> tuple[Intent, ...]:
-    """Abandon every open intent that is not `running` here, and clear away what it left."""
-    with ports.warehouse.transaction() as tx:
-        left = [i for i in intents.in_state(tx, intents.OPEN) if i.move not in running]
-    return tuple(intent for intent in left if abandon(ports, intent))
+METADATA = "iceberg"
+"""The folder of the store where the tables' metadata lies, as the tier of its locations."""
 
 
-def abandon(ports: Ports, intent: Intent, why: str = "its process ended") -> bool:
-    """End an open move; False if it had ended itself in the meantime.
+def recover(ports: Ports) -> tuple[Intent, ...]:
+    """Abandon every open intent, and clear away what it left; returns those it abandoned.
+
+    A mover that is still at it comes to no harm, and does none: it fails and rolls back.
+    """
+    with ports.warehouse.snapshot() as tx:
+        left = intents.in_state(tx, intents.OPEN)
+    return tuple(intent for intent in left if abandon(ports, intent, "its process ended"))
+
+
+def settle(ports: Ports, intent: Intent, why: str) -> bool:
+    """Find out whether a move has committed, and undo what is left of one that has not.
+
+    Returns:
+        Whether it has committed.
+
+    """
+    if abandon(ports, intent, why):
+        return False
+    with ports.warehouse.snapshot() as tx:
+        state = intents.state(tx, intent.move)
+    if state == intents.ABANDONED:  # by a recoverer, before this mover wrote its last file
+        clear(ports, intent)
+    return state == intents.DONE
+
+
+def abandon(ports: Ports, intent: Intent, why: str) -> bool:
+    """End an open move; False if it has ended, or is just about to.
 
     The intent's row comes first: from then on the mover cannot commit, however late it wakes up.
     Only then do its files and its branch go.
     """
+    now = ports.clock()
     try:
         with ports.warehouse.transaction() as tx:
-            if not intents.end(tx, intent.move, intents.ABANDONED, ports.clock()):
+            if not intents.end(tx, intent.move, intents.ABANDONED, now):
                 return False
-            journal.write(tx, ports.clock(), intent.dataset, intent.move, "abandoned", reason=why)
-    except ConflictError:  # the mover has just committed
+            journal.write(tx, now, intent.dataset, intent.move, "abandoned", reason=why)
+            # Written down with it: whoever comes next removes them if this process cannot.
+            removals.add(tx, intent.locations, intent.move, now)
+    except ConflictError:  # the mover has just written its own end
         return False
-    for location in intent.locations:
-        ports.storage.remove(location)
-    publish(ports, intent.dataset)
+    clear(ports, intent)
     return True
 
 
+def clear(ports: Ports, intent: Intent) -> None:
+    """Remove the files and the branch of an abandoned move; what fails is left to `tidy`."""
+    _failure(partial(_remove_all, ports, intent.locations))
+    _failure(partial(publish, ports, intent.dataset))
+
+
 def publish(ports: Ports, dataset: str) -> None:
-    """Set Iceberg's main to the pin; branches of ended moves and stale snapshots go."""
-    if not ports.catalog.exists(dataset):
+    """Set Iceberg's main to the pin; branches of ended moves and old snapshots go.
+
+    Raises:
+        StorageError: the catalogue cannot be read or written, or is not the one of the pin.
+        ConflictError: another commit came between.
+
+    """
+    seen = ports.catalog.look(dataset)
+    if not seen:
         return
     with ports.warehouse.snapshot() as tx:
         pin = pins.latest(tx, dataset)
-        recent = pins.since(tx, dataset, ports.clock() - ports.grace)
-        over = [m for m in ports.catalog.branches(dataset) if intents.state(tx, m) != intents.OPEN]
+        ended = [move for move in seen.moves if intents.state(tx, move) != intents.OPEN]
     head = Pin(pin.metadata, pin.snapshot) if pin else ports.catalog.head(dataset)
-    keep = {item.snapshot for item in recent}
-    ports.catalog.publish(dataset, head, keep, over)
+    ports.catalog.publish(dataset, seen, head, ended)
 
 
 def seal(ports: Ports) -> journal.Head:
@@ -59,21 +95,89 @@ def seal(ports: Ports) -> journal.Head:
         return journal.seal(tx)
 
 
-def remove_due(ports: Ports) -> int:
-    """Remove replaced objects whose grace is over, and return how many."""
+def remove_due(ports: Ports) -> None:
+    """Remove replaced objects whose grace is over.
+
+    The grace of what a commit has replaced begins here, when the commit is seen: only then is it
+    sure that no reader begins with it any more.
+
+    Raises:
+        StorageError: an object could not be removed; the others are.
+
+    """
+    now = ports.clock()
+    with ports.warehouse.transaction() as tx:
+        removals.begin(tx, now + ports.grace)
+        due = removals.due(tx, now)
+    _remove_all(ports, {location for location in due if location.tier != METADATA})
+
+
+def sweep(ports: Ports, dataset: str) -> None:
+    """Remove metadata files that no current metadata and no reader's pin needs.
+
+    A file goes once it was found unneeded all through the grace.
+
+    Raises:
+        StorageError: the catalogue cannot be read, or a file could not be removed.
+
+    """
+    now, place = ports.clock(), f"{dataset}/metadata"
     with ports.warehouse.snapshot() as tx:
-        due = removals.due(tx, ports.clock())
-    for location in due:
-        ports.storage.remove(location)
-    if due:
-        with ports.warehouse.transaction() as tx:
-            removals.done(tx, due)
-    return len(due)
+        recent = pins.since(tx, dataset, now - ports.grace)
+    if not recent or ports.catalog.head(dataset).snapshot != recent[0].snapshot:
+        return  # it is not the table that the pin speaks of: everything stays
+    needed = ports.catalog.metadata_files(dataset) | {pin.metadata for pin in recent}
+    listed = {ports.storage.url(item): item for item in ports.storage.list(METADATA, place)}
+    if not needed <= listed.keys():
+        return  # nor is this the folder that the table is in
+    unneeded = {item for url, item in listed.items() if url not in needed}
+    with ports.warehouse.transaction() as tx:
+        waiting = {
+            item
+            for item in removals.waiting(tx)
+            if item.tier == METADATA and item.key.startswith(f"{place}/")
+        }
+        removals.done(tx, waiting - unneeded)
+        removals.add(tx, sorted(unneeded - waiting), "", now + ports.grace)
+        due = removals.due(tx, now) & unneeded
+    _remove_all(ports, due)
 
 
-def tidy(ports: Ports, datasets: Sequence[str]) -> None:
-    """Bring main to every pin, seal the journal and remove what is due."""
+def tidy(ports: Ports) -> tuple[IsothermError, ...]:
+    """Bring main to every pin, seal the journal and remove what is due.
+
+    Returns:
+        What could not be done now; the next call tries it again.
+
+    """
+    with ports.warehouse.snapshot() as tx:
+        datasets = intents.datasets(tx)
+    jobs: list[Callable[[], object]] = [partial(seal, ports)]
     for dataset in datasets:
-        publish(ports, dataset)
-    seal(ports)
-    remove_due(ports)
+        jobs += [partial(publish, ports, dataset), partial(sweep, ports, dataset)]
+    jobs.append(partial(remove_due, ports))
+    return tuple(error for job in jobs if (error := _failure(job)))
+
+
+def _failure(job: Callable[[], object]) -> IsothermError | None:
+    try:
+        job()
+    except IsothermError as error:
+        return error
+    return None
+
+
+def _remove_all(ports: Ports, locations: Iterable[Location]) -> None:
+    """Remove objects and forget them; those that cannot be removed stay on the list.
+
+    Raises:
+        StorageError: one could not be removed.
+
+    """
+    failures = {item: _failure(partial(ports.storage.remove, item)) for item in locations}
+    if gone := [item for item, failure in failures.items() if not failure]:
+        with ports.warehouse.transaction() as tx:
+            removals.done(tx, gone)
+    for failure in failures.values():
+        if failure:
+            raise failure

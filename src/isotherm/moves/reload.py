@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-from ..engine.sql import listed, quote
+from ..engine.sql import quote
 from ..model.errors import RequestError, VerifyError
-from ..warehouse.base import Transaction
-from .base import Act, Change
+from .base import Act, leaving
 from .retier import verify_objects
 
 
 class Reload(Act):
     """Puts the rows of all the periods' parts of one tier back, each with its own type."""
 
-    def verify(self, tx: Transaction) -> None:
+    def verify(self) -> None:
         """Check that every object is there, readable and undamaged."""
         now = self.ports.clock()
-        parts = tuple(part for part in self.parts(tx) if part.tier == self.move.source)
-        for part in parts:
+        for part in self.sources:
             if not part.readable_at(now):
                 raise RequestError(f"{part.location} is archived and has to be restored first")
-        verify_objects(self, parts)
-        pinned = tuple(p.pinned_location for p in parts if p.pinned_location)
-        buried = tuple(p.location for p in parts if p.location not in pinned)
-        self.change = Change(remove=parts, unregister=pinned, discard=pinned, discard_now=buried)
+        verify_objects(self, self.sources)
+        self.change = leaving(self.sources)
 
-    def insert(self, tx: Transaction) -> None:
+    def insert(self) -> None:
         """Insert the rows, and hash the periods before and after."""
+        if not self.change.remove:
+            return
         urls = [self.ports.storage.url(part.readable_location) for part in self.change.remove]
-        source = tx.session.parquet(urls)
-        there = [row[0] for row in tx.session.execute(f"DESCRIBE SELECT * FROM {source}")]
-        columns = [column for column in self.cold(tx) if column.name in there]
-        before = tx.session.digest(self.hot_rows(tx))
-        names = listed(column.name for column in columns)
-        tx.execute(
-            f"INSERT INTO {tx.relation(self.dataset.table)} ({names}) SELECT {names} FROM {source}"
-        )
+        source = self.tx.session.parquet(urls)
+        there = {row[0] for row in self.tx.session.execute(f"DESCRIBE SELECT * FROM {source}")}
+        old = {new: old for old, new in self.dataset.renamed.items() if old in there}
         # Columns that were born later are NULL in old objects, here as in the table.
         typed = ", ".join(
-            f"{quote(c.name) if c.name in there else 'NULL'}::{c.type} AS {quote(c.name)}"
-            for c in self.cold(tx)
+            f"{_found(c.name, old.get(c.name, c.name), there)}::{c.type} AS {quote(c.name)}"
+            for c in self.cold
         )
-        expected = before + tx.session.digest(f"SELECT {typed} FROM {source}")
-        if tx.session.digest(self.hot_rows(tx)) != expected:
+        select = f"SELECT {typed} FROM {source}"
+        before = self.tx.session.digest(self.hot_rows())
+        self.tx.insert(self.dataset.table, [column.name for column in self.cold], select)
+        expected = before + self.tx.session.digest(select)
+        if self.tx.session.digest(self.hot_rows()) != expected:
             raise VerifyError(
                 f"the rows of {self.move.span} in {self.dataset.table} do not equal their objects",
-                hint="Nothing was changed. A column's default or type alters what is inserted.",
+                hint="Nothing was changed. A trigger, a default or a type alters what is inserted.",
             )
         self.moved = expected
+
+
+def _found(name: str, old: str, there: set[str]) -> str:
+    """Return the column of an object that holds a column's values, NULL where there is none."""
+    present = [quote(n) for n in dict.fromkeys((name, old)) if n in there]
+    if not present:
+        return "NULL"
+    return f"coalesce({', '.join(present)})" if len(present) > 1 else present[0]

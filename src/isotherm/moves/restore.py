@@ -8,7 +8,6 @@ from datetime import datetime
 from ..model.errors import RequestError
 from ..model.part import Location, Part
 from ..model.tier import STANDARD
-from ..warehouse.base import Transaction
 from .base import Act, Change
 from .retier import verify_objects
 
@@ -16,19 +15,18 @@ from .retier import verify_objects
 class Restore(Act):
     """Fetches what is not readable yet; what is, only stays readable for longer."""
 
-    def locations(self, tx: Transaction) -> tuple[Location, ...]:
+    def locations(self) -> tuple[Location, ...]:
         """Return one readable copy for each part that has none."""
-        wanted = [part for part in self._archived(tx) if part.restored is None]
+        wanted = [part for part in self.sources if part.restored is None]
         return tuple(self._copy_of(part, number) for number, part in enumerate(wanted))
 
-    def copy(self, tx: Transaction) -> None:
+    def copy(self) -> None:
         """Have the store fetch each object, once."""
-        parts = self._archived(tx)
         if self.move.until is None:
             raise RequestError(f"{self.move} says no time until when it is restored")
         fetched: list[Part] = []
         kept: list[Part] = []
-        for part in parts:
+        for part in self.sources:
             if part.restored is None:
                 fetched.append(self._fetched(part, len(fetched), self.move.until))
             else:
@@ -36,16 +34,13 @@ class Restore(Act):
                 kept.append(replace(part, restored_until=until))
         self.change = Change(
             add=(*fetched, *kept),
-            remove=parts,
+            remove=self.sources,
             register=tuple(part.readable_location for part in fetched),
         )
 
-    def verify(self, tx: Transaction) -> None:
+    def verify(self) -> None:
         """Read the copies back."""
         verify_objects(self, self.change.add)
-
-    def _archived(self, tx: Transaction) -> tuple[Part, ...]:
-        return tuple(part for part in self.parts(tx) if part.tier == self.move.source)
 
     def _copy_of(self, part: Part, number: int) -> Location:
         made = self.new_location(STANDARD.name, part.period, number)

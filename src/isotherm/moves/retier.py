@@ -4,61 +4,59 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.errors import VerifyError
+from ..model.errors import RequestError, VerifyError
 from ..model.part import Location, Part
-from ..warehouse.base import Transaction
-from .base import Act, Change, without_restore
+from .base import Act, leaving, without_restore
 
 
 class Retier(Act):
     """Copies each object to its new tier; with the same tier on both sides it ends a restore."""
 
-    def locations(self, tx: Transaction) -> tuple[Location, ...]:
-        """Return one new object a part, and none where a restore ends."""
-        if self.move.source == self.move.target:
-            return ()
-        tier = self.move.target.name
-        parts = self._moving(tx)
-        return tuple(self.new_location(tier, p.period, n) for n, p in enumerate(parts))
+    @property
+    def ends_restore(self) -> bool:
+        """Whether the objects stay where they are, and only their readable copies go."""
+        return self.move.source == self.move.target
 
-    def copy(self, tx: Transaction) -> None:
+    @property
+    def sources(self) -> tuple[Part, ...]:
+        """The parts of the source tier; where a restore ends, those that were restored."""
+        return tuple(p for p in super().sources if p.restored or not self.ends_restore)
+
+    def locations(self) -> tuple[Location, ...]:
+        """Return one new object a part, and none where a restore ends."""
+        if self.ends_restore:
+            return ()
+        return tuple(self._target(part, number) for number, part in enumerate(self.sources))
+
+    def copy(self) -> None:
         """Copy the objects; the bytes read are held against the recorded SHA-256."""
-        parts = self._moving(tx)
-        pinned = tuple(p.pinned_location for p in parts if p.pinned_location)
-        if self.move.source == self.move.target:
+        parts = self.sources
+        if self.ends_restore:
             kept = tuple(without_restore(part) for part in parts)
-            self.change = Change(add=kept, remove=parts, unregister=pinned, discard=pinned)
+            self.change = replace(leaving(parts), add=kept, discard_now=())
             return
         moved = tuple(self._copied(part, number) for number, part in enumerate(parts))
         seen = () if self.move.target.archived else tuple(part.location for part in moved)
-        replaced = {part.location for part in parts} | set(pinned)
-        self.change = Change(
-            add=moved,
-            remove=parts,
-            register=seen,
-            unregister=pinned,
-            discard=tuple(sorted(replaced & set(pinned))),
-            discard_now=tuple(sorted(replaced - set(pinned))),
-        )
+        self.change = replace(leaving(parts), add=moved, register=seen)
 
-    def verify(self, tx: Transaction) -> None:
+    def verify(self) -> None:
         """Read the copies back."""
-        if self.move.source != self.move.target:
+        if not self.ends_restore:
             verify_objects(self, self.change.add)
 
-    def _moving(self, tx: Transaction) -> tuple[Part, ...]:
-        parts = tuple(part for part in self.parts(tx) if part.tier == self.move.source)
-        if self.move.source != self.move.target:
-            return parts
-        return tuple(part for part in parts if part.restored)
+    def _target(self, part: Part, number: int) -> Location:
+        return self.new_location(self.move.target.name, part.period, number)
 
     def _copied(self, part: Part, number: int) -> Part:
-        tier = self.move.target
-        target = self.new_location(tier.name, part.period, number)
-        stored = self.ports.storage.copy(part.readable_location, target, part.sha256)
+        warmer = self.move.target.rank < self.move.source.rank
+        if warmer and not part.readable_at(self.ports.clock()):
+            raise RequestError(f"{part.location} is archived and has to be restored first")
+        stored = self.ports.storage.copy(
+            part.readable_location, self._target(part, number), part.sha256
+        )
         return replace(
             without_restore(part),
-            tier=tier,
+            tier=self.move.target,
             location=stored.location,
             created_at=self.ports.clock(),
         )

@@ -15,7 +15,6 @@ from ..model.dataset import Dataset
 from ..model.errors import ConflictError
 from ..plan.plan import Kind, Move
 from ..plan.steps import Step, steps
-from ..warehouse.base import Transaction
 from . import recovery
 from .base import Act, Ports
 from .expire import Expire
@@ -58,10 +57,11 @@ class Runner:
     def __init__(self, ports: Ports, observe: Observer = lambda move, step: None) -> None:
         self.ports = ports
         self.observe = observe
-        self.running: set[str] = set()
 
     def run(self, dataset: Dataset, move: Move) -> Outcome:
         """Run a move to its end; one that meets another writer is run again whole, a few times.
+
+        An interrupt carries a note that says whether the move was finished or rolled back.
 
         Raises:
             IsothermError: it failed, and everything is as it was before.
@@ -73,117 +73,138 @@ class Runner:
         raise AssertionError("unreachable")
 
     def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
-        act = ACTS[move.kind](self.ports, dataset, move, uuid.uuid4().hex[:16])
         order = steps(move.kind)
         begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
         self.observe(move, Step.INTENT)
-        intent = self._intend(act)
-        self.running.add(act.id)
+        intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
         try:
+            self.observe(move, Step.BEGIN)
             with self.ports.warehouse.transaction() as tx:
-                pin: Pin | None = None
+                act = ACTS[move.kind](self.ports, dataset, move, intent.move, tx)
+                if act.locations() != intent.locations:
+                    raise ConflictError(f"what is there of {move.span} has just changed")
                 for step in order[begin + 1 : commit]:
                     self.observe(move, step)
-                    pin = self._inside(step, act, tx, pin)
+                    self._take(step, act)
                 self.observe(move, Step.COMMIT)
         except BaseException as error:
-            undone = recovery.abandon(self.ports, intent, f"{type(error).__name__}: {error}")
-            if undone or not isinstance(error, Exception) or not self._is_done(act):
+            if not self._settle(intent, error):
                 raise
-        finally:
-            self.running.discard(act.id)
-        for step in order[commit + 1 :]:
-            self.observe(move, step)
-            self._after(step, dataset)
-        return Outcome(move, act.id, act.moved.rows, sum(p.bytes for p in act.change.add))
+        outcome = Outcome(move, act.id, _rows(act), sum(part.bytes for part in act.change.add))
+        self._after(order[commit + 1 :], move)
+        return outcome
 
-    def _is_done(self, act: Act) -> bool:
-        """Say whether a commit whose outcome was unknown took place after all."""
-        with self.ports.warehouse.snapshot() as tx:
-            return intents.state(tx, act.id) == intents.DONE
+    def _settle(self, intent: Intent, error: BaseException) -> bool:
+        """Clear away what a failed attempt left; True if its commit took place after all."""
+        move = f"{intent.kind} {intent.dataset} {', '.join(intent.periods)}"
+        try:
+            done = recovery.settle(self.ports, intent, f"{type(error).__name__}: {error}")
+        except Exception as second:  # the next apply settles it
+            error.add_note(f"{move} was begun; the next apply settles it ({second})")
+            return False
+        error.add_note(f"{move} was {'finished' if done else 'rolled back'}")
+        return done and isinstance(error, Exception)
 
-    def _intend(self, act: Act) -> Intent:
+    def _intend(self, dataset: Dataset, move: Move, id_: str) -> Intent:
         """Say in a transaction of its own that the move begins."""
         now = self.ports.clock()
         with self.ports.warehouse.transaction() as tx:
             intent = Intent(
-                act.id,
-                act.dataset.name,
-                act.move.kind.value,
-                tuple(str(period) for period in act.move.periods),
-                act.locations(tx),
+                id_,
+                dataset.name,
+                move.kind.value,
+                tuple(str(period) for period in move.periods),
+                ACTS[move.kind](self.ports, dataset, move, id_, tx).locations(),
                 self.ports.holder,
                 intents.OPEN,
                 now,
             )
             intents.begin(tx, intent)
-            journal.write(
-                tx, now, intent.dataset, act.id, "begun", move=str(act.move), why=act.move.reason
-            )
+            journal.write(tx, now, dataset.name, id_, "begun", move=str(move), why=move.reason)
         return intent
 
-    def _inside(self, step: Step, act: Act, tx: Transaction, pin: Pin | None) -> Pin | None:
-        """Run one step of the transaction; returns the pin that the move will set, once it is."""
+    def _take(self, step: Step, act: Act) -> None:
+        """Take one step of the transaction."""
         if step is Step.REGISTER:
-            return self._register(act, tx)
-        if step is Step.RECORD:
-            self._record(act, tx, pin)
+            register(act)
+        elif step is Step.RECORD:
+            record(act)
         else:
             {
                 Step.COPY: act.copy,
                 Step.VERIFY: act.verify,
+                Step.COUNT: act.count,
                 Step.FENCE: act.fence,
                 Step.DELETE: act.delete,
                 Step.INSERT: act.insert,
-            }[step](tx)
-        return pin
+            }[step]()
 
-    def _register(self, act: Act, tx: Transaction) -> Pin | None:
-        """Put the change on the move's branch; a move that readers see nothing of has none."""
-        change, storage, name = act.change, self.ports.storage, act.dataset.name
-        if not (change.register or change.unregister):
-            return None
+    def _after(self, order: tuple[Step, ...], move: Move) -> None:
+        """Do what follows a commit; what fails of it is done by the next apply."""
+        for step in order:
+            self.observe(move, step)
+            try:
+                if step is Step.PUBLISH:
+                    recovery.publish(self.ports, move.dataset)
+                elif step is Step.SEAL:
+                    recovery.seal(self.ports)
+                elif step is Step.REMOVE:
+                    recovery.remove_due(self.ports)
+            except Exception:  # the move is made; `recovery.tidy` tries again and tells
+                return
+            except BaseException as error:
+                error.add_note(f"{move} was finished")
+                raise
+
+
+def register(act: Act) -> None:
+    """Put the change on the move's branch; a move that readers see nothing of has none."""
+    change, storage, name = act.change, act.ports.storage, act.dataset.name
+    if not (change.register or change.unregister):
+        return
+    current = pins.latest(act.tx, name)
+    base = Pin(current.metadata, current.snapshot) if current else act.ports.catalog.head(name)
+    act.pin = act.ports.catalog.register(
+        name,
+        base,
+        act.id,
+        add=[storage.url(location) for location in change.register],
+        remove={storage.url(part.readable_location): part for part in change.unregister},
+        notes={"isotherm.journal": str(journal.head(act.tx))},
+    )
+
+
+def record(act: Act) -> None:
+    """Write everything that the commit makes true.
+
+    Raises:
+        ConflictError: a recoverer has given up the move.
+
+    """
+    tx, now, name, change = act.tx, act.ports.clock(), act.dataset.name, act.change
+    if not intents.end(tx, act.id, intents.DONE, now):
+        raise ConflictError(f"{act.move} was given up by another process")
+    parts.remove(tx, [part.id for part in change.remove])
+    parts.add(tx, change.add)
+    if act.pin:
         current = pins.latest(tx, name)
-        base = Pin(current.metadata, current.snapshot) if current else self.ports.catalog.head(name)
-        return self.ports.catalog.register(
-            name,
-            base,
-            act.id,
-            add=[storage.url(location) for location in change.register],
-            remove=[storage.url(location) for location in change.unregister],
-            notes={"isotherm.journal": str(journal.head(tx))},
-        )
-
-    def _record(self, act: Act, tx: Transaction, pin: Pin | None) -> None:
-        """Write everything that the commit makes true."""
-        now, name, change = self.ports.clock(), act.dataset.name, act.change
-        if not intents.end(tx, act.id, intents.DONE, now):
-            raise ConflictError(f"{act.move} was given up by another process")
-        parts.remove(tx, [part.id for part in change.remove])
-        parts.add(tx, change.add)
-        if pin:
-            current = pins.latest(tx, name)
-            version = current.version + 1 if current else 1
-            pins.append(tx, pins.PinRow(name, version, pin.metadata, pin.snapshot, act.id, now))
-        removals.add(tx, change.discard, act.id, now + self.ports.grace)
-        removals.add(tx, change.discard_now, act.id, now)
-        journal.write(tx, now, name, act.id, "done", **_account(act, pin))
-
-    def _after(self, step: Step, dataset: Dataset) -> None:
-        if step is Step.PUBLISH:
-            recovery.publish(self.ports, dataset.name)
-        elif step is Step.SEAL:
-            recovery.seal(self.ports)
-        elif step is Step.REMOVE:
-            recovery.remove_due(self.ports)
+        version = current.version + 1 if current else 1
+        pins.append(tx, pins.PinRow(name, version, act.pin.metadata, act.pin.snapshot, act.id, now))
+    removals.add(tx, change.discard, act.id, None)
+    removals.add(tx, change.discard_now, act.id, now)
+    journal.write(
+        tx,
+        now,
+        name,
+        act.id,
+        "done",
+        move=str(act.move),
+        rows=_rows(act),
+        objects=[[str(part.location), part.bytes, part.sha256] for part in change.add],
+        replaced=[str(part.location) for part in change.remove],
+        snapshot=act.pin.snapshot if act.pin else None,
+    )
 
 
-def _account(act: Act, pin: Pin | None) -> dict[str, object]:
-    """Return what the journal keeps of a finished move."""
-    return {
-        "move": str(act.move),
-        "rows": act.moved.rows or sum(part.rows for part in act.change.add),
-        "objects": [[str(part.location), part.bytes, part.sha256] for part in act.change.add],
-        "replaced": [str(part.location) for part in act.change.remove],
-        "snapshot": pin.snapshot if pin else None,
-    }
+def _rows(act: Act) -> int:
+    return act.moved.rows or sum(part.rows for part in act.change.add)

@@ -3,47 +3,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
-from ..engine.sql import listed
-from ..model.errors import ConflictError, VerifyError
-from ..model.part import Digest, Location, Part
+from ..control import pins
+from ..engine.sql import listed, quote
+from ..model.errors import ConflictError, SchemaError, StorageError, VerifyError
+from ..model.part import Location, Part
 from ..model.period import Period
-from ..model.tier import TIERS
-from ..warehouse.base import Transaction
 from .base import Act, Change, check_drift, selected
 
 
 class Unload(Act):
     """Copies each period to one object; `append` does the same for late rows."""
 
-    def locations(self, tx: Transaction) -> tuple[Location, ...]:
+    def locations(self) -> tuple[Location, ...]:
         """Return one new object a period."""
-        tier = self.move.target.name
-        return tuple(self.new_location(tier, period, 0) for period in self.move.periods)
+        return tuple(self._target(period) for period in self.move.periods)
 
-    def copy(self, tx: Transaction) -> None:
+    def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
-        cold = self.cold(tx)
-        catalog, name = self.ports.catalog, self.dataset.name
-        url = self.ports.storage.metadata_url(name)
-        catalog.create(name, self.ports.lake, cold, self.dataset.clock, self.dataset.unit, url)
-        check_drift(self.dataset, catalog.columns(name), cold)
-        catalog.evolve(name, cold, self.dataset.renamed)
-        ids = catalog.field_ids(name)
-        field_ids = {column.name: ids[column.name] for column in cold}
-        parts = tuple(self._write(tx, period, field_ids) for period in self.move.periods)
+        check_casts(self)
+        field_ids = self._field_ids()
+        written = (self._write(period, field_ids) for period in self.move.periods)
+        parts = tuple(part for part in written if part)
         seen = () if self.move.target.archived else tuple(part.location for part in parts)
         self.change = Change(add=parts, register=seen)
 
-    def verify(self, tx: Transaction) -> None:
+    def verify(self) -> None:
         """Hash what was read from the warehouse and what is in each object."""
-        columns = selected(self.cold(tx))
-        moved, counted = Digest(0, 0, 0), []
         for part in self.change.add:
-            hot = tx.session.digest(self.hot_rows(tx, [part.period]))
-            url = self.ports.storage.url(part.location)
-            cold = tx.session.digest(f"SELECT {columns} FROM {tx.session.parquet([url])}")
+            hot = self.tx.session.digest(self.hot_rows([part.period]))
+            source = self.tx.session.parquet([self.ports.storage.url(part.location)])
+            cold = self.tx.session.digest(f"SELECT {selected(self.cold)} FROM {source}")
             if hot != cold:
                 raise VerifyError(
                     f"object {part.location} does not equal the rows of {part.period} in "
@@ -51,24 +41,34 @@ class Unload(Act):
                     hint="Nothing was deleted. Run the same command again; if it fails again, "
                     "the store or a column's type loses values.",
                 )
-            moved += hot
-            counted.append(replace(part, rows=hot.rows))
-        self.moved = moved
-        self.change = replace(self.change, add=tuple(counted))
+            self.moved += hot
 
-    def delete(self, tx: Transaction) -> None:
+    def delete(self) -> None:
         """Delete what was copied."""
-        gone = tx.delete(self.dataset.table, self.condition(tx))
-        if gone != self.moved.rows:
-            raise ConflictError(
-                f"{gone} rows of {self.move.span} would be deleted, {self.moved.rows} were copied",
-                hint="Nothing was deleted. Run the same command again.",
-            )
+        delete_moved(self)
 
-    def _write(self, tx: Transaction, period: Period, field_ids: dict[str, int]) -> Part:
-        tier = self.move.target
-        location = self.new_location(tier.name, period, 0)
-        select = self.hot_rows(tx, [period])
+    def _target(self, period: Period) -> Location:
+        return self.new_location(self.move.target.name, period, 0)
+
+    def _field_ids(self) -> dict[str, int]:
+        """Make the dataset's Iceberg table fit the columns, and return their field ids."""
+        catalog, dataset, name = self.ports.catalog, self.dataset, self.dataset.name
+        if not catalog.exists(name) and pins.latest(self.tx, name):
+            raise StorageError(
+                f"the catalogue has lost the Iceberg table of {name}",
+                hint="Put the catalogue back from a backup. Queries still read the cold rows.",
+            )
+        url = self.ports.storage.metadata_url(name)
+        catalog.create(name, self.cold, dataset.clock, dataset.unit, url)
+        check_drift(dataset, catalog.columns(name), self.cold)
+        catalog.evolve(name, self.cold, dataset.renamed)
+        ids = catalog.field_ids(name)
+        return {column.name: ids[column.name] for column in self.cold}
+
+    def _write(self, period: Period, field_ids: dict[str, int]) -> Part | None:
+        """Write one object; a period that has no rows any more has none."""
+        storage, location = self.ports.storage, self._target(period)
+        select = self.hot_rows([period])
         if self.dataset.order_by:
             select += f" ORDER BY {listed(self.dataset.order_by)}"
         notes = {
@@ -77,17 +77,64 @@ class Unload(Act):
             "period": str(period),
             "move": self.id,
         }
-        path = self.ports.storage.stage(location)
-        tx.session.copy(select, path, field_ids, {"isotherm": json.dumps(notes)})
-        stored = self.ports.storage.publish(location)
+        rows = self.tx.session.copy(
+            select, storage.stage(location), field_ids, {"isotherm": json.dumps(notes)}
+        )
+        if not rows:
+            storage.remove(location)
+            return None
+        stored = storage.publish(location)
         return Part(
             id=f"{self.id}-{period}",
             dataset=self.dataset.name,
             period=period,
-            tier=TIERS[tier.name],
+            tier=self.move.target,
             location=location,
-            rows=0,
+            rows=rows,
             bytes=stored.bytes,
             sha256=stored.sha256,
             created_at=self.ports.clock(),
         )
+
+
+def delete_moved(act: Act) -> None:
+    """Delete the moved rows from the warehouse.
+
+    Raises:
+        ConflictError: their number is not what was hashed.
+
+    """
+    if not act.moved.rows:
+        return
+    gone = act.tx.delete(act.dataset.table, act.condition())
+    if gone != act.moved.rows:
+        raise ConflictError(
+            f"{gone} rows of {act.move.span} would be deleted, {act.moved.rows} were read",
+            hint="Nothing was deleted. Run the same command again.",
+        )
+
+
+def check_casts(act: Act) -> None:
+    """Check that each column kept as another type by the config's wish gets its values back.
+
+    Raises:
+        SchemaError: a value does not survive; its column and the two types are named.
+
+    """
+    types = {column.name: column.type for column in act.columns}
+    for column in act.cold:
+        if column.name not in act.dataset.cast:
+            continue
+        name, hot = quote(column.name), types[column.name]
+        lost = (
+            f"SELECT count(*) FROM {act.tx.relation(act.dataset.table)} WHERE ({act.condition()}) "
+            f"AND {name} IS DISTINCT FROM TRY_CAST(TRY_CAST({name} AS {column.type}) AS {hot})"
+        )
+        count = act.tx.execute(lost)[0][0]
+        if count:
+            raise SchemaError(
+                f"column {column.name} of {act.dataset.table} is {hot} and is to be kept as "
+                f"{column.type}: {count} values of {act.move.span} would change",
+                hint=f"Nothing was moved. Choose a type that holds them all in "
+                f"[datasets.{act.dataset.name}.cast].",
+            )

@@ -14,8 +14,9 @@ class Step(Enum):
     BEGIN = "open one warehouse transaction"
     COPY = "copy the rows to new objects that nobody sees yet"
     VERIFY = "read the copy back: count and content hash must equal the source"
-    FENCE = "make sure that no other writer has changed the rows"
+    COUNT = "hash the rows, and find the objects, that will be deleted"
     REGISTER = "add and remove files on an Iceberg branch that starts at the pin"
+    FENCE = "make sure that no other writer has changed the rows"
     DELETE = "delete the rows from the warehouse"
     INSERT = "put the rows into the warehouse"
     RECORD = "write parts, pin, journal and the intent's end"
@@ -28,12 +29,12 @@ class Step(Enum):
 _HEAD = (Step.INTENT, Step.BEGIN)
 _TAIL = (Step.RECORD, Step.COMMIT, Step.PUBLISH, Step.SEAL)
 _STEPS: dict[Kind, tuple[Step, ...]] = {
-    Kind.UNLOAD: (Step.COPY, Step.VERIFY, Step.FENCE, Step.REGISTER, Step.DELETE),
-    Kind.APPEND: (Step.COPY, Step.VERIFY, Step.FENCE, Step.REGISTER, Step.DELETE),
+    Kind.UNLOAD: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
+    Kind.APPEND: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
     Kind.RETIER: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
-    Kind.EXPIRE: (Step.FENCE, Step.REGISTER, Step.DELETE),
+    Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
 _REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.EXPIRE})
 

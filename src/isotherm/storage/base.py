@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,8 +27,30 @@ class Stored:
 class Storage(Protocol):
     """Objects in tiers. An object is complete or not there; every call may be repeated.
 
-    All methods raise `StorageError`, which names the object.
+    All methods raise `StorageError`, which names the object. A place that is gone (a folder that
+    is not mounted) is an error too, and never looks like an empty one.
     """
+
+    def claim(self, lake: str, used: Collection[str] = ()) -> None:
+        """Make the store this lake's own, where it is new.
+
+        Args:
+            used: The tiers of which control knows objects: their places cannot be new.
+
+        Raises:
+            StorageError: it is another lake's, or it should hold objects and is not there.
+
+        """
+        ...
+
+    def check(self, lake: str) -> None:
+        """Check that the store is there, and this lake's own.
+
+        Raises:
+            StorageError: it is not there, not mounted, or another lake's.
+
+        """
+        ...
 
     def url(self, location: Location) -> str:
         """Return the URL by which Iceberg and the engine know the object."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from ..model.errors import StorageError
 from ..model.part import Location
@@ -18,7 +18,7 @@ from .base import Stored
 CHUNK = 4 * 1024 * 1024
 STAGED = ".staged"
 MARK = "isotherm.lake"
-"""The file that says which lake a store belongs to."""
+"""The file that says which lake a folder belongs to. Where it is gone, so is the mount."""
 
 
 class FolderStorage:
@@ -28,25 +28,29 @@ class FolderStorage:
         self.root = root.absolute()
         self._tiers = {name: path.absolute() for name, path in (tiers or {}).items()}
 
-    def claim(self, lake: str) -> None:
-        """Make the store this lake's own.
+    def claim(self, lake: str, used: Collection[str] = ()) -> None:
+        """Make the folders this lake's own, where they are new."""
+        for folder in self._folders():
+            tiers = sorted(tier for tier in used if self._folder(tier) == folder)
+            if tiers and not (folder / MARK).exists():
+                raise _not_there(folder, f"objects of {', '.join(tiers)} should be in it")
+            with _made(folder):
+                _make(folder)
+                with suppress(FileExistsError), (folder / MARK).open("x") as file:
+                    file.write(lake + "\n")
+                    _sync(file)
+        self.check(lake)
 
-        Raises:
-            StorageError: it is another lake's.
-        """
-        mark = self.root / MARK
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError), mark.open("x", encoding="utf-8") as file:
-                file.write(lake + "\n")
-            owner = mark.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise StorageError(f"cannot make the store {self.root}: {error.strerror}") from error
-        if owner != lake:
-            raise StorageError(
-                f"the store {self.root} belongs to another lake ({owner})",
-                hint="Give this lake a folder of its own: [storage] url in isotherm.toml.",
-            )
+    def check(self, lake: str) -> None:
+        """Check that every folder is there, and this lake's own."""
+        for folder in self._folders():
+            _require(folder)
+            owner = (folder / MARK).read_text().strip()
+            if owner != lake:
+                raise StorageError(
+                    f"the folder {folder} belongs to another lake ({owner})",
+                    hint="Give this lake a folder of its own: [storage] in isotherm.toml.",
+                )
 
     def path(self, location: Location) -> Path:
         """Return the file of an object."""
@@ -62,37 +66,34 @@ class FolderStorage:
 
     def stage(self, location: Location) -> str:
         """Return a path that the engine writes the object to."""
+        _require(self._folder(location.tier))
         staged = self._staged(location)
-        with _named("cannot make the folder of", location):
-            staged.parent.mkdir(parents=True, exist_ok=True)
-            staged.unlink(missing_ok=True)
+        with _writing(location):
+            _make(staged.parent)
+            # The file keeps the folder: who removes an object removes an empty folder, too.
+            staged.write_bytes(b"")
         return str(staged)
 
     def publish(self, location: Location) -> Stored:
         """Sync the staged file and rename it to its name."""
-        staged, path = self._staged(location), self.path(location)
-        with _named("cannot write", location):
-            digest = hashlib.sha256()
+        staged = self._staged(location)
+        with _writing(location):
             with staged.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
+                digest = hashlib.file_digest(file, "sha256")
                 os.fsync(file.fileno())
                 size = file.tell()
-            self._rename(staged, path)
+            _rename(staged, self.path(location))
         return Stored(location, size, digest.hexdigest())
 
     def copy(self, source: Location, target: Location, sha256: str) -> Stored:
         """Copy an object by way of a staged file, hashing what is read."""
         staged = Path(self.stage(target))
-        with _named("cannot copy", source):
-            digest = hashlib.sha256()
-            with self.path(source).open("rb") as reader, staged.open("wb") as writer:
-                while chunk := reader.read(CHUNK):
-                    digest.update(chunk)
-                    writer.write(chunk)
-                writer.flush()
-                os.fsync(writer.fileno())
-                size = writer.tell()
+        digest, size = hashlib.sha256(), 0
+        with _writing(target), staged.open("wb") as file:
+            for chunk in self._chunks(source):
+                digest.update(chunk)
+                size += file.write(chunk)
+            _sync(file)
         if digest.hexdigest() != sha256:
             staged.unlink(missing_ok=True)
             raise StorageError(
@@ -100,8 +101,8 @@ class FolderStorage:
                 f"recorded was {sha256[:12]}...",
                 hint="Nothing was changed. Put the object back from a backup, then try again.",
             )
-        with _named("cannot write", target):
-            self._rename(staged, self.path(target))
+        with _writing(target):
+            _rename(staged, self.path(target))
         return Stored(target, size, sha256)
 
     def restore(self, source: Location, target: Location, sha256: str, until: datetime) -> Stored:
@@ -110,62 +111,144 @@ class FolderStorage:
 
     def size(self, location: Location) -> int | None:
         """Return the object's size in bytes, None if it is not there."""
+        _require(self._folder(location.tier))
         try:
             return self.path(location).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise StorageError(f"cannot read {location}: {error.strerror}") from error
+            raise _unreadable(location, error) from error
 
     def sha256(self, location: Location) -> str:
         """Read the object and return its SHA-256, hexadecimal."""
-        with _named("cannot read", location), self.path(location).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for chunk in self._chunks(location):
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def remove(self, location: Location) -> None:
         """Remove an object, staged or published, and the folder it leaves empty."""
-        with _named("cannot remove", location):
+        _require(self._folder(location.tier))
+        path = self.path(location)
+        with _writing(location, "removed"):
             self._staged(location).unlink(missing_ok=True)
-            self.path(location).unlink(missing_ok=True)
-        try:
-            self.path(location).parent.rmdir()
-        except OSError:
-            return  # other objects are in it, or it is gone already
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # other objects are in it, or it is gone already
+            path.parent.rmdir()
 
     def list(self, tier: str, prefix: str = "") -> Iterator[Location]:
         """List the published objects of a tier."""
+        _require(self._folder(tier))
         root = self._tiers.get(tier, self.root / tier)
-        for path in sorted((root / prefix).rglob("*")):
-            if path.is_file() and path.suffix != STAGED:
-                yield Location(tier, path.relative_to(root).as_posix())
+        for folder, _, names in os.walk(root / prefix, onerror=_walk_failed):
+            for name in sorted(names):
+                if name != MARK and not name.endswith(STAGED):
+                    yield Location(tier, (Path(folder) / name).relative_to(root).as_posix())
+
+    def staged(self) -> Iterator[Path]:
+        """List the files that were staged and never published."""
+        for folder in self._folders():
+            _require(folder)
+            yield from folder.rglob(f"*{STAGED}")
+
+    def _folder(self, tier: str) -> Path:
+        """Return the folder that carries the mark for a tier."""
+        return self._tiers.get(tier, self.root)
+
+    def _folders(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys((self.root, *self._tiers.values())))
 
     def _staged(self, location: Location) -> Path:
         path = self.path(location)
         return path.with_name(path.name + STAGED)
 
-    def _rename(self, staged: Path, path: Path) -> None:
-        staged.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
+    def _chunks(self, location: Location) -> Iterator[bytes]:
+        """Read an object piece by piece."""
+        _require(self._folder(location.tier))
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            with self.path(location).open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"object {location} is missing: there is no {error.filename}",
+                hint="Nothing was changed. Put the object back from a backup, then try again.",
+            ) from error
+        except OSError as error:
+            raise _unreadable(location, error) from error
+
+
+def _require(folder: Path) -> None:
+    """Check that a folder is there, and not the empty place where it should be mounted."""
+    if not (folder / MARK).exists():
+        raise _not_there(folder, f"it has no file {MARK}")
+
+
+def _not_there(folder: Path, why: str) -> StorageError:
+    return StorageError(
+        f"the store's folder {folder} is not there: {why}",
+        hint="Nothing was changed. Mount it; if it is a new one, make it: isotherm init",
+    )
+
+
+def _unreadable(location: Location, error: OSError) -> StorageError:
+    return StorageError(
+        f"object {location} cannot be read: {error.strerror or error}",
+        hint="Nothing was changed. Mend the store, then try again.",
+    )
+
+
+def _walk_failed(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # no object of that tier yet
+        raise StorageError(f"{error.filename} cannot be listed: {error.strerror}") from error
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, each of them durable."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
+def _rename(staged: Path, path: Path) -> None:
+    staged.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync(file: IO[bytes] | IO[str]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
-def _named(what: str, location: Location) -> Iterator[None]:
+def _writing(location: Location, what: str = "written") -> Iterator[None]:
     """Turn an operating system's error into one that names the object."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"object {location} is missing: there is no {error.filename}",
-            hint="Nothing was changed. Put the object back from a backup, then try again.",
-        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(
-                f"{what} {location}: no space left on {error.filename or 'the store'}",
+                f"object {location} cannot be {what}: no space left on the store",
                 hint="Nothing was deleted. Make room, then run the same command again.",
             ) from error
-        raise StorageError(f"{what} {location}: {error.strerror or error}") from error
+        raise StorageError(
+            f"object {location} cannot be {what}: {error.strerror or error}",
+            hint="Nothing was deleted. Mend the store, then run the same command again.",
+        ) from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"the folder {folder} cannot be made: {error.strerror}") from error

@@ -52,7 +52,21 @@ class Transaction(Protocol):
         ...
 
     def delete(self, table: TableName, condition: str) -> int:
-        """Delete the rows that meet `condition` and return how many there were."""
+        """Delete the rows that meet `condition` and return how many there were.
+
+        Raises:
+            SchemaError: a constraint of the table forbids it.
+
+        """
+        ...
+
+    def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
+        """Insert the rows of `select` and return how many there were.
+
+        Raises:
+            SchemaError: a constraint of the table forbids it.
+
+        """
         ...
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
-from ..engine.sql import quote
+from ..engine.sql import listed, quote
 from ..model.dataset import TableName
 from ..model.errors import ConflictError, IsothermError, SchemaError, StorageError
 from ..model.part import Digest
 from ..model.schema import Column
 
 BLOCK_BYTES = 262_144
-T = TypeVar("T")
 
 
 class DuckDBWarehouse:
@@ -49,10 +48,11 @@ class DuckDBWarehouse:
         """Open a writing transaction: it commits at the end, and rolls back on an error."""
         session = self.session()
         try:
-            session.execute("BEGIN TRANSACTION")
-            transaction = DuckDBTransaction(self, session)
-            yield transaction
-            transaction.commit()
+            with _translated():
+                session.execute("BEGIN TRANSACTION")
+                transaction = DuckDBTransaction(self, session)
+                yield transaction
+                transaction.commit()
         finally:
             session.close()
 
@@ -61,8 +61,9 @@ class DuckDBWarehouse:
         """Open a transaction that cannot write."""
         session = self.session()
         try:
-            session.execute("BEGIN TRANSACTION READ ONLY")
-            yield DuckDBTransaction(self, session)
+            with _translated():
+                session.execute("BEGIN TRANSACTION READ ONLY")
+                yield DuckDBTransaction(self, session)
         finally:
             session.close()
 
@@ -71,8 +72,8 @@ class DuckDBWarehouse:
         session = self.session()
         try:
             session.execute(f"CHECKPOINT {quote(self.alias)}")
-        except duckdb.TransactionException:
-            return  # another transaction is open; the next checkpoint does it
+        except duckdb.Error:
+            return  # another transaction is open, or there is no room; the next one does it
         finally:
             session.close()
 
@@ -116,11 +117,13 @@ class DuckDBTransaction:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement on the warehouse, values bound to `?`, and return its rows."""
-        return _conflicts(lambda: self.session.execute(sql, params))
+        with _translated():
+            return self.session.execute(sql, params)
 
     def commit(self) -> None:
         """Commit; a conflict that DuckDB finds only now is a `ConflictError` too."""
-        _conflicts(lambda: self.session.execute("COMMIT"))
+        with _translated():
+            self.session.execute("COMMIT")
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """Return the table's columns in order; none if there is no such table."""
@@ -155,13 +158,15 @@ class DuckDBTransaction:
         scratch = quote(f"isotherm_fence_{uuid.uuid4().hex[:8]}")
         relation = self.relation(table)
         try:
-            self.execute(f"ALTER TABLE {relation} ADD COLUMN {scratch} BOOLEAN")
-            self.execute(f"ALTER TABLE {relation} DROP COLUMN {scratch}")
-        except duckdb.Error as error:
+            self.session.execute(f"ALTER TABLE {relation} ADD COLUMN {scratch} BOOLEAN")
+            self.session.execute(f"ALTER TABLE {relation} DROP COLUMN {scratch}")
+        except duckdb.TransactionException as error:
+            raise _conflict(error) from error
+        except (duckdb.DependencyException, duckdb.CatalogException) as error:
             raise SchemaError(
                 f"{table} cannot be fenced against other writers: {error}",
-                hint="An index forbids it. Drop the index, or move when nobody else writes and "
-                "say so: isotherm apply --exclusive",
+                hint="An index or a foreign key forbids it. Drop it, or move when nobody else "
+                "writes, and say so: isotherm apply --exclusive",
             ) from error
         fresh = self.warehouse.session()
         try:
@@ -177,17 +182,52 @@ class DuckDBTransaction:
 
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows that meet `condition` and return how many there were."""
-        return int(self.execute(f"DELETE FROM {self.relation(table)} WHERE {condition}")[0][0])
+        return self._change(table, f"DELETE FROM {self.relation(table)} WHERE {condition}")
+
+    def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
+        """Insert the rows of `select` and return how many there were."""
+        names = listed(columns)
+        return self._change(table, f"INSERT INTO {self.relation(table)} ({names}) {select}")
+
+    def _change(self, table: TableName, sql: str) -> int:
+        try:
+            return int(self.session.execute(sql)[0][0])
+        except duckdb.ConstraintException as error:
+            raise SchemaError(
+                f"a constraint of {table} forbids it: {error}",
+                hint="Nothing was changed. Drop the constraint, or mend the rows it speaks of.",
+            ) from error
+        except duckdb.TransactionException as error:
+            raise _conflict(error) from error
 
 
-def _conflicts(call: Callable[[], T]) -> T:
+def _conflict(error: duckdb.Error) -> ConflictError:
+    return ConflictError(
+        f"another writer was there first: {error}", hint="Run the same command again."
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn DuckDB's errors into Isotherm's."""
     try:
-        return call()
+        yield
     except (duckdb.TransactionException, duckdb.ConstraintException) as error:
-        raise ConflictError(
-            f"another writer was there first: {error}", hint="Run the same command again."
-        ) from error
+        raise _conflict(error) from error
     except duckdb.IOException as error:
-        raise StorageError(f"the warehouse cannot be written: {error}") from error
+        raise StorageError(f"the warehouse or the store cannot be used: {error}") from error
+    except duckdb.OutOfMemoryException as error:
+        raise IsothermError(
+            f"there is not enough memory: {error}", hint="Raise [settings] memory."
+        ) from error
     except duckdb.FatalException as error:
-        raise IsothermError(f"the warehouse failed: {error}") from error
+        raise IsothermError(
+            f"the warehouse failed, and has to be opened again: {error}",
+            hint="Mend the cause, then run the same command again.",
+        ) from error
+    except duckdb.Error as error:
+        raise IsothermError(f"the warehouse refused a statement: {error}") from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+        raise

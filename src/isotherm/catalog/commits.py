@@ -1,0 +1,124 @@
+"""What a commit to an Iceberg table needs beyond PyIceberg 0.12, the version that is pinned.
+
+- A commit that meets another one must not be retried by PyIceberg: its retry forgets the branch
+  that the same commit has made, and would write a snapshot that holds the new files alone.
+- An overwrite leaves a manifest behind for each commit; an append merges them. Both have to.
+- A transaction copies the whole metadata each time it looks at it, some thirty times a commit.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.manifest import ManifestContent, ManifestFile
+from pyiceberg.table import CommitTableResponse, Table, TableProperties, Transaction
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
+from pyiceberg.utils.properties import property_as_int
+
+
+class Commit(Transaction):
+    """A transaction that is tried once, and reads its metadata once for each change to it."""
+
+    _seen: tuple[int, TableMetadata] | None = None
+
+    def __enter__(self) -> Commit:
+        return self
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The table's metadata with the changes that are staged."""
+        staged = len(self._updates)
+        if self._seen is None or self._seen[0] != staged:
+            self._seen = (staged, super().table_metadata)
+        return self._seen[1]
+
+    def _register_snapshot_producer(self, producer: Any) -> None:
+        """Keep no producer: only a transaction that has one is retried."""
+
+
+class Swap(_OverwriteFiles):
+    """Adds and removes files in one snapshot, and merges the manifests that have become many."""
+
+    def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        properties = self._transaction.table_metadata.properties
+        number = partial(property_as_int, properties)
+        size = number(
+            TableProperties.MANIFEST_TARGET_SIZE_BYTES,
+            TableProperties.MANIFEST_TARGET_SIZE_BYTES_DEFAULT,
+        )
+        count = number(
+            TableProperties.MANIFEST_MIN_MERGE_COUNT,
+            TableProperties.MANIFEST_MIN_MERGE_COUNT_DEFAULT,
+        )
+        assert size is not None
+        assert count is not None
+        merging = _ManifestMergeManager(
+            target_size_bytes=size,
+            min_count_to_merge=count,
+            merge_enabled=True,
+            snapshot_producer=self,
+        )
+        live = [manifest for manifest in manifests if self._has_files(manifest)]
+        data = [manifest for manifest in live if manifest.content == ManifestContent.DATA]
+        others = [manifest for manifest in live if manifest.content != ManifestContent.DATA]
+        return merging.merge_manifests(data) + others
+
+    def _has_files(self, manifest: ManifestFile) -> bool:
+        """Say whether a manifest lists files, or says what this snapshot removes."""
+        return bool(
+            manifest.added_snapshot_id in (None, self._snapshot_id)
+            or manifest.has_added_files()
+            or manifest.has_existing_files()
+        )
+
+
+def swap(commit: Commit, table: Table, branch: str, notes: dict[str, str], *, adds: bool) -> Swap:
+    """Begin a snapshot on a branch.
+
+    Args:
+        notes: Properties of the snapshot.
+        adds: It only adds files.
+
+    """
+    return Swap(
+        operation=Operation.APPEND if adds else Operation.OVERWRITE,
+        transaction=commit,
+        io=table.io,
+        branch=branch,
+        snapshot_properties=notes,
+    )
+
+
+class RememberingCatalog(SqlCatalog):
+    """A catalogue that reads a metadata file once: such a file never changes."""
+
+    def __init__(self, name: str, **properties: str) -> None:
+        super().__init__(name, **properties)
+        self._known: dict[str, tuple[str, TableMetadata]] = {}
+
+    def _convert_orm_to_iceberg(self, orm_table: Any) -> Table:
+        name, location = orm_table.table_name, orm_table.metadata_location
+        where, metadata = self._known.get(name, ("", None))
+        if metadata is None or where != location:
+            table = super()._convert_orm_to_iceberg(orm_table)
+            self._known[name] = (location, table.metadata)
+            return table
+        return Table(
+            identifier=(orm_table.table_namespace, name),
+            metadata=metadata,
+            metadata_location=location,
+            io=self._load_file_io(metadata.properties, location),
+            catalog=self,
+        )
+
+    def commit_table(
+        self, table: Table, requirements: tuple[Any, ...], updates: tuple[Any, ...]
+    ) -> CommitTableResponse:
+        """Commit, and remember what was written."""
+        response = super().commit_table(table, requirements, updates)
+        self._known[table.name()[-1]] = (response.metadata_location, response.metadata)
+        return response
