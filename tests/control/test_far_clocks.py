@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+
 from conftest import MakeLake, run_sql
 
 CLOCKS = [

@@ -38,7 +38,14 @@ _WIDER = {
     "UINTEGER": "BIGINT",
     "UBIGINT": "DECIMAL(20,0)",
 }
-_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)$")
+_DECIMAL = re.compile(r"DECIMAL\(([0-9]+),\s*([0-9]+)\)")
+_KEEP_AS = {
+    "HUGEINT": "DECIMAL(38,0)",
+    "UHUGEINT": "DECIMAL(38,0)",
+    "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP",
+}
+"""What to suggest for a type that does not survive; text where there is nothing nearer."""
 
 CLOCK_TYPES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")
 """The types that a clock may have."""
@@ -54,14 +61,17 @@ class Column:
 
 def cold_type(type_: str) -> str | None:
     """Return the type that a column is kept as once it is cold; None if none holds its values."""
-    if type_ in _SAME or _DECIMAL.match(type_):
+    if type_ in _SAME:
         return type_
+    if found := decimal(type_):
+        precision, scale = found
+        return type_ if scale <= precision <= 38 else None
     return _WIDER.get(type_)
 
 
 def decimal(type_: str) -> tuple[int, int] | None:
     """Return precision and scale of a decimal type."""
-    match = _DECIMAL.match(type_)
+    match = _DECIMAL.fullmatch(type_)
     return (int(match.group(1)), int(match.group(2))) if match else None
 
 
@@ -87,10 +97,11 @@ def cold_columns(
     for column in columns:
         kept = cold_type(cast.get(column.name, column.type))
         if kept is None:
+            nearest = _KEEP_AS.get(column.type, "VARCHAR")
             raise SchemaError(
                 f"column {column.name} of {table} has type {column.type}, "
                 "which does not survive the trip to Parquet and back",
-                hint=f'Keep it as another type: [datasets.<name>.cast] {column.name} = "VARCHAR"',
+                hint=f'Keep it as another: [datasets.<name>.cast] {column.name} = "{nearest}"',
             )
         found.append(Column(column.name, kept))
     return tuple(found)

@@ -1,0 +1,88 @@
+"""Column types: what survives the trip, and what Iceberg can widen."""
+
+from __future__ import annotations
+
+import pytest
+
+from isotherm.model.errors import SchemaError
+from isotherm.model.schema import Column, cold_columns, cold_type, widens
+
+
+@pytest.mark.parametrize(
+    ("hot", "cold"),
+    [
+        ("INTEGER", "INTEGER"),
+        ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP WITH TIME ZONE"),
+        ("DECIMAL(9,2)", "DECIMAL(9,2)"),
+        ("TINYINT", "INTEGER"),
+        ("USMALLINT", "INTEGER"),
+        ("UINTEGER", "BIGINT"),
+        ("UBIGINT", "DECIMAL(20,0)"),
+    ],
+)
+def test_a_type_is_kept_or_becomes_a_wider_one(hot: str, cold: str) -> None:
+    assert cold_type(hot) == cold
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "ENUM('a', 'b')",
+        "BIT",
+        "HUGEINT",
+        "UHUGEINT",
+        "JSON",
+        "INTERVAL",
+        "TIMESTAMP_S",
+        "TIMESTAMP_MS",
+        "TIMESTAMP_NS",
+        "TIME WITH TIME ZONE",
+        "INTEGER[]",
+        "DECIMAL(9,2)[]",
+        "STRUCT(a INTEGER)",
+        "MAP(INTEGER, VARCHAR)",
+        "DECIMAL(40,2)",
+        "DECIMAL(9,10)",
+        "whatever",
+    ],
+)
+def test_a_type_that_does_not_survive_is_refused_with_the_way_out(type_: str) -> None:
+    with pytest.raises(SchemaError) as error:
+        cold_columns("main.trips", [Column("id", "INTEGER"), Column("note", type_)])
+    assert f"column note of main.trips has type {type_}" in error.value.message
+    assert "cast] note = " in error.value.hint
+
+
+def test_the_nearest_type_is_suggested() -> None:
+    with pytest.raises(SchemaError, match=r'n = "DECIMAL\(38,0\)"'):
+        cold_columns("main.trips", [Column("n", "HUGEINT")])
+
+
+def test_a_cast_says_what_to_keep_a_column_as() -> None:
+    columns = [Column("id", "HUGEINT"), Column("note", "JSON")]
+    cast = {"id": "DECIMAL(38,0)", "note": "VARCHAR"}
+    assert cold_columns("main.trips", columns, cast) == (
+        Column("id", "DECIMAL(38,0)"),
+        Column("note", "VARCHAR"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "can"),
+    [
+        ("INTEGER", "BIGINT", True),
+        ("FLOAT", "DOUBLE", True),
+        ("DECIMAL(9,2)", "DECIMAL(18,2)", True),
+        ("DECIMAL(9,2)", "DECIMAL(9,2)", True),
+        ("DECIMAL(18,2)", "DECIMAL(9,2)", False),
+        ("DECIMAL(9,2)", "DECIMAL(18,3)", False),
+        ("BIGINT", "INTEGER", False),
+        ("INTEGER", "DOUBLE", False),
+        ("INTEGER", "DECIMAL(18,0)", False),
+        ("DOUBLE", "FLOAT", False),
+        ("DATE", "TIMESTAMP", False),
+        ("INTEGER", "VARCHAR", False),
+    ],
+)
+def test_iceberg_widens_these_and_no_others(old: str, new: str, can: bool) -> None:
+    assert widens(old, new) is can
