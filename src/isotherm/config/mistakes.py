@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 import tomllib
@@ -14,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..model.errors import ConfigError
+from ..model.words import nearest
 
 _WANTED = {
     "string_type": "write text in quotes",
@@ -25,13 +25,6 @@ _WANTED = {
 _EXAMPLES = {"table": 'table = "main.trips"', "clock": 'clock = "pickup"'}
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)", re.DOTALL)
 _DOTTED = re.compile(r"\('.*?'\)|\('.*?',\)")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Suggest the known word that is most like `word`; empty if none is."""
-    words = {item.lower(): item for item in known}
-    found = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.5)
-    return f"Did you mean {words[found[0]]}?" if found else ""
 
 
 def mistake(file: Path, key: str, found: object, what: str, hint: str = "") -> ConfigError:

@@ -17,7 +17,8 @@ from ..model.errors import ConfigError
 from ..model.period import Duration, Unit
 from ..model.policy import Policy, Rule
 from ..model.tier import CLASSES, EXPIRED, TIERS
-from .mistakes import explained, mistake, nearest, unknown, unreadable, written
+from ..model.words import nearest
+from .mistakes import explained, mistake, unknown, unreadable, written
 from .sections import (
     CatalogSection,
     DatasetSection,
@@ -79,9 +80,25 @@ def read(path: str | Path) -> Config:
     file = Path(path).absolute()
     text = _text(file)
     try:
-        sections = Sections.model_validate(tomllib.loads(text))
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise unreadable(file, text, error) from None
+    return checked(file, raw)
+
+
+def checked(file: Path, raw: Mapping[str, object]) -> Config:
+    """Check what a config file says.
+
+    Args:
+        file: For the errors, and for the paths in it.
+        raw: Its values by section and key.
+
+    Raises:
+        ConfigError: something in it is wrong.
+
+    """
+    try:
+        sections = Sections.model_validate(raw)
     except ValidationError as error:
         raise explained(file, error, Sections) from None
     datasets = {name: _dataset(file, name, part) for name, part in sections.datasets.items()}

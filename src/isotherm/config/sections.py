@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ..model.period import Duration, Unit, as_instant, moment
 from ..model.schema import cold_type
-from .mistakes import nearest, written
+from ..model.words import nearest
+from .mistakes import written
 
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _SORTED = re.compile(r"\s(asc|desc)$", re.IGNORECASE)
