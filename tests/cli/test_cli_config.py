@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from command_line import CommandLine, edit, owner, words
 
 CONFIG = 3
@@ -15,7 +16,7 @@ MISTAKES = {
         'clock  = "pickup"\nclok = "pickup"',
         ["datasets.trips.clok", "unknown key", "did you mean clock?"],
     ),
-    "a wrong section": ("[prices]", "[price]", ["unknown key 'price'", "did you mean prices?"]),
+    "a wrong section": ("[prices]", "[price]", ["price", "unknown", "did you mean prices?"]),
     "a value of another type": (
         'period = "month"',
         "period = 6",
@@ -51,7 +52,7 @@ MISTAKES = {
         'url = "mysql://warehouse"',
         ["warehouse.url", "mysql://warehouse", "duckdb:"],
     ),
-    "no TOML": ("[prices]", "[prices", ["not a TOML file"]),
+    "no TOML": ("[prices]", "[prices", ["line 21", "no TOML", "[prices"]),
 }
 
 

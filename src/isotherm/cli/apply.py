@@ -14,6 +14,7 @@ from ..cost.amounts import money, size
 from ..model.errors import MovesFailed
 from .options import (
     DEFAULT_CONFIG,
+    INTERRUPTED,
     AsOf,
     ConfigFile,
     EvenIf,
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from ..plan.plan import Move, Plan
     from ..plan.steps import Step
 
+COMMITTED = ("publish", "seal", "remove")
+"""The steps that come after a move's commit."""
+
 
 def run(
     dataset: Annotated[
         str | None,
-        typer.Argument(metavar="[DATASET|PLAN.json]", help="One dataset, or a plan file."),
+        typer.Argument(metavar="DATASET|PLAN.json", help="One dataset, or a plan file."),
     ] = None,
     as_of: AsOf = None,
     yes: Yes = False,
@@ -56,7 +60,7 @@ def run(
     config: ConfigFile = DEFAULT_CONFIG,
     format_: OutputFormat = Format.TABLE,
     wait: Wait = 0.0,
-) -> None:
+) -> int:
     """Make the moves that are due, one warehouse transaction each.
 
     Ctrl-C finishes the move in hand; a second one rolls it back.
@@ -70,21 +74,28 @@ def run(
         if not plan.moves:
             if format_ is Format.JSON:
                 write_json(_json(lake.apply(plan)))
-            return
+            return 0
         lake.check(plan)
         confirmed(f"Make these {len(plan.moves)} moves?", yes=yes)
         limits = Limits(expire, max_moves, max_bytes)
         try:
-            _report(run_plan(lake, plan, limits, exclusive=exclusive), format_)
+            applied, stopped = run_plan(lake, plan, limits, exclusive=exclusive)
         except MovesFailed as failed:
             _report(failed.applied, format_)
             raise
+        _report(applied, format_)
+    return INTERRUPTED if stopped else 0
 
 
 def run_plan(
     lake: Lake, plan: Plan, limits: Limits | None = None, *, exclusive: bool = False
-) -> Applied:
-    """Run a plan with a progress bar; Ctrl-C stops after the move in hand."""
+) -> tuple[Applied, bool]:
+    """Run a plan with a progress bar; Ctrl-C stops after the move in hand.
+
+    Returns:
+        What was done, and whether it was stopped with moves left.
+
+    """
     from ..moves.applying import Watch
 
     with bar("{task.fields[step]}") as progress, _stopping() as stop:
@@ -99,11 +110,16 @@ def run_plan(
 
         watch = Watch(on_step, on_done, lambda: stop[0])
         try:
-            return lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
+            applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
         except KeyboardInterrupt:
-            rolled_back = progress.tasks[0].description
-            err().message(f"Rolled back: {rolled_back}. The moves before it are done.")
+            in_hand = progress.tasks[0]
+            fate = "Done" if in_hand.fields["step"] in COMMITTED else "Rolled back"
+            err().message(f"{fate}: {in_hand.description}. The moves before it are done.")
             raise
+    stopped = stop[0] and bool(applied.left)
+    if stopped and applied.done:
+        err().message(f"Stopped after: {applied.done[-1].move}")
+    return applied, stopped
 
 
 @contextmanager

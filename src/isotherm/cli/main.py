@@ -12,11 +12,11 @@ from typer.exceptions import TyperException
 from .. import __version__
 from ..model.errors import IsothermError
 from . import apply, demo, explain, init, journal, load, pause, plan, restore, sql, status
+from .options import INTERRUPTED
 from .output import Console
 
 USAGE = 64
 """The exit code of a command line that is wrong (sysexits' EX_USAGE)."""
-INTERRUPTED = 130
 
 app = typer.Typer(
     name="isotherm",
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors go to stderr as text."""
     errors = Console(stderr=True)
     try:
-        code = app(list(arguments), standalone_mode=False)
+        code = app(list(arguments), prog_name="isotherm", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Exit as end:
         return end.exit_code
@@ -69,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
     except IsothermError as error:
         errors.error(error)
         return error.exit_code
+    except SystemExit:  # Click ends the process by itself only where a pipe's reader has left
+        raise BrokenPipeError from None
 
 
 def main() -> None:

@@ -42,10 +42,12 @@ EvenIf = Annotated[
     bool, typer.Option("--even-if-uneconomic", help="Plan moves that never pay back, too.")
 ]
 AnyDataset = Annotated[
-    str | None, typer.Argument(metavar="[DATASET]", help="One dataset; all by default.")
+    str | None, typer.Argument(metavar="DATASET", help="One dataset; all by default.")
 ]
 OneDataset = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset.")]
 DEFAULT_CONFIG = Path(DEFAULT_FILE)
+INTERRUPTED = 130
+"""The exit code of a command that was stopped, or answered with no."""
 
 
 @contextmanager
