@@ -143,6 +143,8 @@ class Plan:
         hint = "Make a new one: isotherm plan --out plan.json"
         try:
             raw = json.loads(text)
+            if not isinstance(raw, dict):
+                raise ValueError("it is no JSON object")
             version = raw["version"]
             if version == VERSION:
                 return _plan(raw)
