@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
@@ -83,7 +84,7 @@ class Stage:
         self.shell(str(command))
         trimmed = Trimmed(self._stdout, command.head, command.tail)
         with redirect_stdout(trimmed), redirect_stderr(self._stdout):
-            code = self._run(command.arguments)
+            code = self._run([name for typed in command.arguments for name in _expanded(typed)])
             trimmed.finish()
         if code != command.code:
             raise IsothermError(
@@ -145,6 +146,11 @@ class Trimmed(io.TextIOBase):
             self._target.write(line + "\n")
         else:
             self._kept.append(line)
+
+
+def _expanded(argument: str) -> list[str]:
+    """Expand a file pattern as a shell does; SQL keeps its asterisks."""
+    return (sorted(map(str, Path().glob(argument))) if " " not in argument else []) or [argument]
 
 
 def _typed(argument: str) -> str:
