@@ -6,8 +6,11 @@ import math
 
 
 def money(dollars: float) -> str:
-    """Write dollars: `$1,234.50`, and two digits of what is below one: `$0.0046`, `$0.00000041`."""
-    if dollars == 0:
+    """Write dollars: `$1,234.50`, and two digits of what is below one: `$0.0046`, `$0.00000041`.
+
+    What is below a billionth of a dollar is nothing.
+    """
+    if abs(dollars) < 1e-9:
         return "$0"
     sign, amount = ("-" if dollars < 0 else ""), abs(dollars)
     places = 2 if amount >= 1 else max(2, 1 - math.floor(math.log10(amount)))
