@@ -14,6 +14,8 @@ from . import loads, parts, pins
 _COUNTED = "bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00'"
 """The days and hours that a period can be written of."""
 
+ZONED = "TIMESTAMP WITH TIME ZONE"
+
 
 def take(tx: Transaction, dataset: Dataset) -> Inventory:
     """Count what is where of a dataset.
@@ -85,9 +87,12 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
     Rows are counted by day, or hour, first: what periods and bounds cost is paid by so few.
     """
     clock = quote(dataset.clock)
-    keys = [f"{_bucket(dataset, clock_type)} AS bucket", f"{clock} IS NULL AS missing"]
+    keys, missing = [f"{_bucket(dataset, clock_type)} AS bucket"], "bucket IS NULL"
+    if clock_type == ZONED:  # there an infinite clock has no bucket, either
+        keys.append(f"{clock} IS NULL AS missing")
+        missing = "missing"
     reasons = [
-        "WHEN missing THEN 'null'",
+        f"WHEN {missing} THEN 'null'",
         "WHEN bucket IS NULL OR NOT isfinite(bucket) THEN 'infinite'",
         f"WHEN NOT ({_COUNTED}) THEN 'beyond'",
     ]
@@ -109,7 +114,7 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
 def _bucket(dataset: Dataset, clock_type: str) -> str:
     """Return the UTC day, or hour, of the clock; an infinite clock has an infinite one, or none."""
     clock = quote(dataset.clock)
-    if clock_type == "TIMESTAMP WITH TIME ZONE":
+    if clock_type == ZONED:
         clock = f"make_timestamp(epoch_us({clock}))"  # ten times as fast as a cast
     return f"date_trunc('hour', {clock})" if dataset.unit is Unit.HOUR else f"{clock}::DATE"
 
