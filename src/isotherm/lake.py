@@ -28,7 +28,7 @@ from .plan.planner import Subject, make_plan
 from .plan.restoring import make_restore_plan
 from .plan.stale import changes
 from .plan.status import Status, make_status
-from .query.query import Archived, Options, Query
+from .query.reader import Archived, Options, Reader
 from .query.result import Result
 from .storage.base import Storage
 from .warehouse.duckdb import DuckDBWarehouse
@@ -143,15 +143,20 @@ class Lake:
             ArchivedError: it may need archived partitions; they are named.
 
         """
+        return self._reader.run(query, self._options(Archived(archived), allow_files))
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.warehouse, self.storage, self.config.datasets, self.prices)
+
+    def _options(self, archived: Archived, allow_files: bool) -> Options:
         settings = self.config.settings
-        margin = settings.restore_margin.after(self.clock())
-        options = Options(
-            readable_at=margin,
-            archived=Archived(archived),
+        return Options(
+            readable_at=settings.restore_margin.after(self.clock()),
+            archived=archived,
             allow_files=allow_files,
             timeout=_seconds(settings.query_timeout),
         )
-        return Query(self.warehouse, self.config.datasets, self.prices, options).run(query)
 
     # -- acting
 

@@ -1,100 +1,143 @@
-"""Guards: archived ranges that a query may not meet unnoticed.
+"""The guard: which partitions a query may need, asked of the optimizer before anything runs.
 
-A guard is a two-row table with the first and the last clock value of an archived range. It stands
-in the dataset's view, bounded by the range; every other column is `error(...)`, which has no
-statistics, so that only what the query says of the clock can make the optimizer drop it. A guard
-that is still among the scans of the plan means: the query may need those rows.
+While a query is planned, a stand-in takes the place of the rows of each segment of partitions: a
+table of two rows, the first and the last clock value that rows of the segment may have. Every other
+column is `error(...)`, which has no statistics. So nothing but what the query says of the clock can
+make the optimizer drop a stand-in. One that is still among the scans of the plan means: the query
+may need those rows. Scans are known by the names of their tables, never by text.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..engine.duckdb import DuckDBSession
 from ..engine.sql import instant, quote
-from ..model.dataset import Dataset
 from ..model.part import Part
-from ..model.period import Period, ranges
-from ..model.schema import Column
-
-PREFIX = "isotherm_archived_"
+from ..model.period import Period
+from .place import STAND_INS, Places
+from .segments import Kind, Search, Segment
+from .whole import Whole, hot_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """One range of archived periods, first and last included."""
+class Needed:
+    """The parts of a dataset that a query may need."""
 
-    dataset: str
-    first: Period
-    last: Period
-    table: str
-
-    @property
-    def span(self) -> str:
-        """The range as it is written."""
-        return str(self.first) if self.first == self.last else f"{self.first}..{self.last}"
+    cold: tuple[Part, ...] = ()
+    archived: tuple[Part, ...] = ()
 
 
-def guards(dataset: Dataset, archived: Sequence[Part]) -> tuple[Guard, ...]:
-    """Return one guard for each range of archived periods."""
-    periods = {part.period for part in archived}
-    return tuple(
-        Guard(dataset.name, first, last, f"{PREFIX}{dataset.name}_{number}")
-        for number, (first, last) in enumerate(ranges(periods))
-    )
+def needed(
+    session: DuckDBSession,
+    places: Places,
+    sql: str,
+    wholes: Sequence[Whole],
+    named: Sequence[datetime],
+) -> dict[str, Needed]:
+    """Return what a query may need of each dataset.
+
+    Args:
+        session: Of the transaction that the query will run in.
+        named: Times that the query is likely to ask for.
+
+    """
+    searches = {search: data for data in wholes for search in _searches(data, named)}
+    waiting = any(search.questions for search in searches)
+    while waiting:
+        met = _round(session, places, sql, wholes, searches)
+        waiting = any([search.answer(met) for search in searches])  # noqa: C419 - all are told
+    found = {data.dataset.name: _Found() for data in wholes}
+    for search, data in searches.items():
+        found[data.dataset.name].add(search, data)
+    return {name: Needed(tuple(f.cold), tuple(f.archived)) for name, f in found.items()}
 
 
-def bounds(clock: str, clock_type: str, guard: Guard) -> str:
-    """Return the condition that holds in the guard's range."""
-    low = instant(guard.first.start, clock_type)
-    high = instant(guard.last.end, clock_type)
-    return f"{quote(clock)} >= {low} AND {quote(clock)} < {high}"
-
-
-def table(place: str, clock: str, clock_type: str, guard: Guard) -> str:
-    """Return the statement that makes the guard's table."""
-    step = timedelta(days=1) if clock_type == "DATE" else timedelta(microseconds=1)
-    low = instant(guard.first.start, clock_type)
-    high = instant(guard.last.end - step, clock_type)
-    name = quote(place, "main", guard.table)
-    return f"CREATE TABLE {name} AS SELECT * FROM (VALUES ({low}), ({high})) t({quote(clock)})"
-
-
-def branch(place: str, clock: str, columns: Sequence[Column], guard: Guard) -> str:
-    """Return the guard's branch of the dataset's view."""
-    clock_type = next(column.type for column in columns if column.name == clock)
-    message = f"partitions {guard.span} of {guard.dataset} are archived"
-    others = ", ".join(
-        f"error('{message}')::{column.type} AS {quote(column.name)}"
-        for column in columns
-        if column.name != clock
-    )
-    picked = quote(clock) + (f", {others}" if others else "")
-    where = bounds(clock, clock_type, guard)
-    return f"SELECT {picked} FROM {quote(place, 'main', guard.table)} WHERE {where}"
-
-
-def scans(session: DuckDBSession, sql: str) -> list[dict[str, Any]]:
-    """Return the nodes of the optimized plan that scan something."""
+def scans(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
+    """Return what `EXPLAIN` says of each operator of the plan of a query that reads a table."""
     plan = json.loads(session.execute(f"EXPLAIN (FORMAT json) {sql}")[0][1])
-    return [node for node in _nodes(plan) if not node.get("children")]
+    return [
+        info
+        for node in _nodes(plan)
+        if isinstance(info := node.get("extra_info"), dict) and "Table" in info
+    ]
 
 
-def surviving(nodes: Sequence[dict[str, Any]], all_: Sequence[Guard]) -> tuple[Guard, ...]:
-    """Return the guards whose tables are scanned; names of scans are matched, never text."""
-    scanned = {
-        str(info.get("Table", "")).rsplit(".", 1)[-1].strip('"')
-        for node in nodes
-        if isinstance(info := node.get("extra_info"), dict)
-    }
-    return tuple(guard for guard in all_ if guard.table in scanned)
+class _Found:
+    def __init__(self) -> None:
+        self.cold: list[Part] = []
+        self.archived: list[Part] = []
+
+    def add(self, search: Search, data: Whole) -> None:
+        for ordinal in search.found:
+            if search.kind is Kind.COLD:
+                self.cold += data.layout.cold[ordinal]
+            else:
+                self.archived += data.layout.archived[ordinal]
 
 
-def _nodes(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for node in nodes:
+def _searches(data: Whole, named: Sequence[datetime]) -> Iterator[Search]:
+    periods = {Period.of(moment, data.dataset.unit).ordinal for moment in named}
+    for kind, parts in ((Kind.COLD, data.layout.cold), (Kind.ARCHIVED, data.layout.archived)):
+        yield Search(data.dataset.name, kind, tuple(parts), periods)
+
+
+def _round(
+    session: DuckDBSession,
+    places: Places,
+    sql: str,
+    wholes: Sequence[Whole],
+    searches: Mapping[Search, Whole],
+) -> set[Segment]:
+    """Plan the query with a stand-in for each segment, and return those that are scanned."""
+    catalog = places.empty()
+    tables: dict[str, Segment] = {}
+    rows: dict[str, str] = {}
+    statements = [f"CREATE SCHEMA {quote(catalog, STAND_INS)}"]
+    for data in wholes:
+        asked = [s for search, own in searches.items() if own is data for s in search.questions]
+        named = {f"s{len(tables) + number}": segment for number, segment in enumerate(asked)}
+        statements += [_stand_in(catalog, name, s, data) for name, s in named.items()]
+        rows[data.dataset.name] = _rows(catalog, data, list(named))
+        tables.update(named)
+    places.run(statements)
+    places.furnish(catalog, rows, wholes)
+    scanned = {info["Table"] for info in scans(session, sql)}
+    return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
+
+
+def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:
+    """Return the statement that makes a segment's table."""
+    unit, clock_type = data.dataset.unit, data.clock.type
+    step = timedelta(days=1) if clock_type == "DATE" else timedelta(microseconds=1)
+    low = instant(Period(unit, segment.ordinals[0]).start, clock_type)
+    high = instant(Period(unit, segment.ordinals[-1]).end - step, clock_type)
+    table = quote(catalog, STAND_INS, name)
+    return f"CREATE TABLE {table} AS SELECT * FROM (VALUES ({low}), ({high})) t(clock)"
+
+
+def _rows(catalog: str, data: Whole, names: Sequence[str]) -> str:
+    """Return the SQL of a dataset's rows while the query is planned."""
+    if not names:
+        return hot_rows(data)
+    clock = data.dataset.clock
+    picked = ", ".join(
+        f"clock AS {quote(clock)}"
+        if column.name == clock
+        else f"CAST(error('a stand-in was read') AS {column.type}) AS {quote(column.name)}"
+        for column in data.columns
+    )
+    tables = " UNION ALL ".join(f"FROM {quote(catalog, STAND_INS, name)}" for name in names)
+    return f"{hot_rows(data)} UNION ALL BY NAME SELECT {picked} FROM ({tables})"
+
+
+def _nodes(plan: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    waiting = list(plan)
+    while waiting:
+        node = waiting.pop()
         yield node
-        yield from _nodes(node.get("children") or [])
+        waiting.extend(node.get("children") or [])

@@ -1,115 +1,107 @@
-"""What a user's SQL is, before anything of it runs: one query, over the datasets."""
+"""What a user's SQL is, before anything of it runs: one query, as text and as a tree.
+
+The tree is DuckDB's own, by `json_serialize_sql`. Where SQL has to be changed, its text is: pieces
+of it are replaced at the places that the tree names, and the rest stays as it was written.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-import duckdb
 
 from ..engine.duckdb import DuckDBSession
 from ..model.errors import QueryError
 
-TABLE_FUNCTIONS = frozenset(
-    {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}
-)
-"""Table functions that read no file."""
+Node = Mapping[str, Any]
 
-_FILE = re.compile(r"[/\\*]|\.(csv|tsv|json|ndjson|jsonl|parquet|db|duckdb|gz|zst|txt)$", re.I)
-_NOW = re.compile(r"\b(now\s*\(|current_timestamp|get_current_timestamp)", re.I)
-_ZONE = re.compile(r"time\s*zone", re.I)
+NOWHERE = 2**64 - 1
+"""What DuckDB writes for the place of a node that has none."""
 
 
-def check(session: DuckDBSession, sql: str, *, allow_files: bool) -> str:
-    """Check that `sql` is exactly one query, and return it without its semicolon.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One query.
+
+    Attributes:
+        tree: Its syntax tree, as `json_serialize_sql` gives it.
+
+    """
+
+    text: str
+    tree: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """A piece of SQL that is to be replaced; places count bytes of UTF-8."""
+
+    start: int
+    end: int
+    text: str
+
+
+def one_query(session: DuckDBSession, sql: str) -> Statement:
+    """Check that `sql` is exactly one query.
 
     Raises:
-        QueryError: it is none, several, or writes; or it reads files that are no dataset.
+        QueryError: it is none, several, or does something else than read.
 
     """
     try:
-        statements = session.cursor.extract_statements(sql)
-    except duckdb.Error as error:
-        raise QueryError(f"this SQL cannot be parsed: {error}") from error
-    if len(statements) != 1:
-        raise _not_one(sql, len(statements))
-    statement = statements[0]
-    if statement.type != duckdb.StatementType.SELECT:
-        raise QueryError(
-            f"a {statement.type.name} statement was refused: isotherm sql only reads",
-            hint="Write one SELECT. Rows get in by: isotherm load",
-        )
-    text = statement.query.strip().rstrip(";").rstrip()
-    if not allow_files:
-        _refuse_files(session, text)
-    return text
+        tree = json.loads(session.execute("SELECT json_serialize_sql(?)", [sql])[0][0])
+    except RecursionError:
+        raise QueryError("this SQL is nested too deeply") from None
+    if not tree.get("error") and len(tree["statements"]) == 1:
+        return Statement(sql, tree["statements"][0]["node"])
+    if tree.get("error_type") == "parser":
+        raise QueryError(f"this SQL cannot be parsed: {tree['error_message']}")
+    raise _refusal(session, sql)
 
 
-def says_now(sql: str) -> bool:
-    """Say whether `now()` can be read as a TIMESTAMP of UTC without changing what `sql` means."""
-    return bool(_NOW.search(sql)) and not _ZONE.search(sql)
+def nodes(tree: object) -> Iterator[Node]:
+    """Yield every node of a tree, or of a part of one."""
+    waiting = [tree]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
 
 
-def _not_one(sql: str, count: int) -> QueryError:
-    if count == 0:
+def spliced(text: str, splices: Iterable[Splice]) -> str:
+    """Return `text` with pieces of it replaced."""
+    raw = text.encode()
+    for splice in sorted(set(splices), key=lambda s: s.start, reverse=True):
+        raw = raw[: splice.start] + splice.text.encode() + raw[splice.end :]
+    return raw.decode()
+
+
+def match_at(text: str, node: Node, pattern: re.Pattern[bytes]) -> tuple[int, int] | None:
+    """Return where `pattern` begins and ends in `text` at the node's place; None if not there."""
+    found = pattern.match(text.encode(), node["query_location"])
+    return (found.start(), found.end()) if found else None
+
+
+def _refusal(session: DuckDBSession, sql: str) -> QueryError:
+    """Say what it is that is not one query."""
+    kinds = [item.type.name for item in session.cursor.extract_statements(sql)]
+    if not kinds:
         return QueryError("there is no statement in this SQL")
-    if re.search(r"\bpivot\b", sql, re.I):
+    if re.search(r"\bpivot\b", sql, re.IGNORECASE) and kinds[-1] == "SELECT":
         return QueryError(
             "this PIVOT needs two statements, and isotherm sql runs exactly one",
             hint="Name the values: PIVOT t ON column IN ('a', 'b') USING sum(x)",
         )
-    return QueryError(f"{count} statements were given, and isotherm sql runs exactly one")
-
-
-def _refuse_files(session: DuckDBSession, sql: str) -> None:
-    row = session.execute("SELECT json_serialize_sql(?)", [sql])[0]
-    tree = json.loads(row[0])
-    if tree.get("error"):
-        raise QueryError(f"this SQL was refused: {tree.get('error_message')}")
-    for node in _nodes(tree):
-        if node.get("type") == "TABLE_FUNCTION":
-            name = str(node.get("function", {}).get("function_name", "")).lower()
-            if name not in TABLE_FUNCTIONS and not name.startswith(("duckdb_", "pragma_")):
-                raise _files(f"the table function {name}")
-        elif node.get("type") == "BASE_TABLE" and _FILE.search(str(node.get("table_name"))):
-            raise _files(f"the file {node.get('table_name')}")
-
-
-def _files(what: str) -> QueryError:
-    return QueryError(
-        f"{what} was refused: it may read files that are no dataset",
-        hint="If you mean it, add --allow-files.",
-    )
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        for value in tree.values():
-            yield from _nodes(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _nodes(value)
-
-
-def without_catalog(session: DuckDBSession, sql: str, catalog: str) -> str:
-    """Return `sql` with the warehouse file's own name taken off its tables.
-
-    `warehouse.main.trips` then means what `main.trips` means: the whole dataset.
-    """
-    if not re.search(rf"\b{re.escape(catalog)}\b\"?\s*\.", sql, re.I):
-        return sql
-    tree = json.loads(session.execute("SELECT json_serialize_sql(?)", [sql])[0][0])
-    named = [
-        node
-        for node in _nodes(tree)
-        if node.get("type") == "BASE_TABLE"
-        and str(node.get("catalog_name")).lower() == catalog.lower()
-    ]
-    if not named:
-        return sql
-    for node in named:
-        node["catalog_name"] = ""
-    return str(session.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)])[0][0])
+    if len(kinds) > 1:
+        return QueryError(f"{len(kinds)} statements were given, and isotherm sql runs exactly one")
+    kind = (re.match(r"\s*(\w+)", sql) or [kinds[0], kinds[0]])[1].upper()
+    if kinds[0] == "EXPLAIN":
+        hint = "What a query will read and cost is shown by: isotherm sql --explain"
+    else:
+        hint = "Write one SELECT. Rows get in by: isotherm load"
+    return QueryError(f"{kind} was refused: isotherm sql only reads", hint=hint)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ..engine.duckdb import DuckDBSession
+from ..model.errors import QueryError
+from .failing import Context
 
 T = TypeVar("T")
 
 
 class Result:
     """Rows of one query, read once; its transaction is open until they are read or it is closed.
+
+    One that is forgotten closes itself.
 
     Attributes:
         columns: The names of its columns.
@@ -25,12 +31,13 @@ class Result:
         self,
         session: DuckDBSession,
         notes: tuple[str, ...],
-        close: Callable[[], None],
-        translate: Callable[[Exception], Exception],
+        context: Context,
+        cleanup: ExitStack,
     ) -> None:
         self._session = session
-        self._close = close
-        self._translate = translate
+        self._context = context
+        self._closing = weakref.finalize(self, cleanup.close)
+        self._closing.atexit = False
         self.notes = notes
         self.columns = [item[0] for item in session.cursor.description or []]
 
@@ -43,25 +50,33 @@ class Result:
         return self._read(lambda: self._session.cursor.fetchall())
 
     def batches(self, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
-        """Yield the rows as Arrow batches, without holding them all."""
+        """Yield the rows as Arrow batches of `rows` at most, without holding them all."""
         try:
+            self._check()
             yield from self._session.cursor.to_arrow_reader(rows)
         except Exception as error:
-            raise self._translate(error) from error
+            raise self._context.translated(error) from error
         finally:
             self.close()
 
     def close(self) -> None:
         """End the query's transaction; calling it again is no error."""
-        self._close()
+        self._closing()
 
     def _read(self, read: Callable[[], T]) -> T:
         try:
+            self._check()
             return read()
         except Exception as error:
-            raise self._translate(error) from error
+            raise self._context.translated(error) from error
         finally:
             self.close()
+
+    def _check(self) -> None:
+        if not self._closing.alive:
+            raise QueryError("this result was read or closed already")
+        if self._context.late:
+            raise self._context.too_long()
 
     def __enter__(self) -> Result:
         return self

@@ -1,0 +1,122 @@
+"""Which table functions and file names a query may use; what is not listed is refused."""
+
+from __future__ import annotations
+
+import re
+
+from ..model.errors import QueryError
+from .owned import Owned
+from .parse import Node, nodes
+
+HARMLESS = frozenset(
+    [
+        "range",
+        "generate_series",
+        "unnest",
+        "repeat",
+        "repeat_row",
+        "json_each",
+        "json_tree",
+        "icu_calendar_names",
+        "pg_timezone_names",
+        "duckdb_columns",
+        "duckdb_constraints",
+        "duckdb_databases",
+        "duckdb_extensions",
+        "duckdb_functions",
+        "duckdb_indexes",
+        "duckdb_keywords",
+        "duckdb_schemas",
+        "duckdb_sequences",
+        "duckdb_settings",
+        "duckdb_tables",
+        "duckdb_types",
+        "duckdb_views",
+        "pragma_collations",
+        "pragma_database_size",
+        "pragma_platform",
+        "pragma_show",
+        "pragma_storage_info",
+        "pragma_table_info",
+        "pragma_user_agent",
+        "pragma_version",
+        "test_all_types",
+    ]
+)
+"""Table functions that read nothing, or the catalog alone."""
+
+READS_FILES = frozenset(
+    [
+        "glob",
+        "iceberg_metadata",
+        "iceberg_scan",
+        "iceberg_snapshots",
+        "parquet_bloom_probe",
+        "parquet_file_metadata",
+        "parquet_full_metadata",
+        "parquet_kv_metadata",
+        "parquet_metadata",
+        "parquet_scan",
+        "parquet_schema",
+        "read_blob",
+        "read_csv",
+        "read_csv_auto",
+        "read_json",
+        "read_json_auto",
+        "read_json_objects",
+        "read_json_objects_auto",
+        "read_ndjson",
+        "read_ndjson_auto",
+        "read_ndjson_objects",
+        "read_parquet",
+        "read_text",
+        "sniff_csv",
+    ]
+)
+"""Table functions that need `--allow-files`. Every other one may run SQL that nobody has checked,
+change settings, or follow a pointer."""
+
+_FILE = re.compile(r"[^\w$ -]")
+"""What the name of a file has, and that of a table seldom."""
+
+
+def check(tree: Node, owned: Owned, *, allow_files: bool) -> None:
+    """Check that a query reads no file that is no dataset, or may.
+
+    Raises:
+        QueryError: it names what it may not use.
+
+    """
+    for node in nodes(tree):
+        match node.get("type"):
+            case "TABLE_FUNCTION":
+                _check_function(str(node["function"].get("function_name", "")), owned, allow_files)
+            case "BASE_TABLE" if not allow_files:
+                name = str(node["table_name"])
+                if _FILE.search(name) and not owned.has_table(name):
+                    raise _refused(f"the file {name}")
+            case "SHOW_REF" if node["query"] is None:
+                raise QueryError(
+                    "SHOW was refused: it would show what Isotherm makes for one query",
+                    hint="Datasets are shown by: isotherm status. Others: "
+                    "SELECT table_schema, table_name FROM information_schema.tables",
+                )
+
+
+def _check_function(name: str, owned: Owned, allow_files: bool) -> None:
+    known = name.casefold()
+    if known in HARMLESS or (known not in READS_FILES and owned.has_macro(known)):
+        return
+    if known not in READS_FILES:
+        raise QueryError(
+            f"the table function {name} was refused: isotherm sql does not know what it may do"
+        )
+    if not allow_files:
+        raise _refused(f"the table function {name}")
+
+
+def _refused(what: str) -> QueryError:
+    return QueryError(
+        f"{what} was refused: it may read files that are no dataset",
+        hint="If you mean it, add --allow-files.",
+    )

@@ -1,0 +1,98 @@
+"""The partitions of a dataset by what a query may do with them, and what is remembered of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..control import parts as control_parts
+from ..control import pins
+from ..engine.base import Row
+from ..model.part import Part
+from ..warehouse.duckdb import DuckDBTransaction
+from . import pinned
+from .pinned import Field
+
+ByOrdinal = dict[int, tuple[Part, ...]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Parts by the ordinal of their period, in order.
+
+    Attributes:
+        cold: Those that a query may read.
+        archived: Those that it may not.
+
+    """
+
+    cold: ByOrdinal
+    archived: ByOrdinal
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What control said of a dataset's parts when it had this digest."""
+
+    digest: Row
+    parts: tuple[Part, ...]
+    ends: tuple[datetime, ...]
+    layouts: dict[int, Layout]
+
+
+class Memory:
+    """What queries have read before and can be sure is the same: by content, never by time.
+
+    Several threads may use it at once; at worst they read the same thing twice.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[str, _Known] = {}
+        self._fields: dict[str, tuple[pins.PinRow, tuple[Field, ...]]] = {}
+
+    def layout(self, tx: DuckDBTransaction, dataset: str, readable_at: datetime) -> Layout:
+        """Return where the dataset's partitions are.
+
+        Args:
+            readable_at: Restored copies must be readable at this time (UTC) still.
+
+        """
+        digest = tx.session.execute(
+            "SELECT count(*), bit_xor(hash(p)), sum(hash(p)::HUGEINT) FROM isotherm.parts p "
+            "WHERE dataset = ?",
+            [dataset],
+        )[0]
+        known = self._parts.get(dataset)
+        if known is None or known.digest != digest:
+            parts = control_parts.of_dataset(tx, dataset)
+            ends = sorted({part.restored_until for part in parts if part.restored_until})
+            known = self._parts[dataset] = _Known(digest, parts, tuple(ends), {})
+        over = bisect_right(known.ends, readable_at)
+        if over not in known.layouts:
+            known.layouts[over] = _layout(known.parts, readable_at)
+        return known.layouts[over]
+
+    def fields(self, tx: DuckDBTransaction, dataset: str) -> tuple[Field, ...]:
+        """Return the columns of the pinned snapshot; none where nothing was pinned yet."""
+        pin = pins.latest(tx, dataset)
+        if pin is None:
+            return ()
+        known = self._fields.get(dataset)
+        if known is None or known[0] != pin:
+            known = self._fields[dataset] = (pin, pinned.fields(tx.session, pin))
+        return known[1]
+
+
+def _layout(parts: Iterable[Part], readable_at: datetime) -> Layout:
+    cold: dict[int, list[Part]] = {}
+    archived: dict[int, list[Part]] = {}
+    for part in sorted(parts, key=lambda part: part.period.ordinal):
+        kind = cold if part.readable_at(readable_at) else archived
+        kind.setdefault(part.period.ordinal, []).append(part)
+    return Layout(_frozen(cold), _frozen(archived))
+
+
+def _frozen(parts: dict[int, list[Part]]) -> ByOrdinal:
+    return {ordinal: tuple(found) for ordinal, found in parts.items()}

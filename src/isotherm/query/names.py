@@ -1,0 +1,171 @@
+"""What the names in a query mean: datasets, and what the warehouse's owner has made over them.
+
+A dataset's name and its table's own name mean the whole dataset. A view over the table must see the
+whole, too: DuckDB would bind it to the warehouse's table, so it is made again beside the datasets,
+and so are the views that it stands on. A macro's names are bound where it is called: it only has to
+be looked into.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..engine.duckdb import DuckDBSession
+from ..model.dataset import Dataset
+from ..model.errors import QueryError
+from . import files
+from .owned import Owned
+from .parse import Node, Statement, nodes, one_query, spliced
+from .plain import place_of, plain
+from .times import steady_now
+
+_IDENT = r'(?:"(?:[^"]|"")*"|[\w$]+)'
+_VIEW = re.compile(
+    rf"CREATE\s+(?:TEMP\w*\s+)?VIEW\s+{_IDENT}(?:\.{_IDENT})*"
+    r'\s*(?P<columns>\((?:"(?:[^"]|"")*"|[^")])*\))?\s*AS\s+(?P<body>.*)',
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of the warehouse, to be made again.
+
+    Attributes:
+        columns: The names of its columns in parentheses, where it was made with them.
+        neighbours: Tables of its own schema that it names without one.
+
+    """
+
+    schema: str
+    name: str
+    columns: str
+    body: str
+    neighbours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """A query, with all that it may speak of.
+
+    Attributes:
+        text: Its SQL, where the warehouse's own catalog is named nowhere.
+        views: In an order in which they can be made.
+        schemas: Of the warehouse, the default one first.
+
+    """
+
+    text: str
+    tree: Node
+    datasets: tuple[Dataset, ...]
+    views: tuple[View, ...]
+    schemas: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a query's names are held against.
+
+    Attributes:
+        builtin: Functions that the warehouse's owner has not made, in lower case.
+        now: The transaction's time, UTC without zone.
+
+    """
+
+    datasets: Mapping[str, Dataset]
+    builtin: frozenset[str]
+    now: datetime
+    allow_files: bool
+
+
+def resolve(session: DuckDBSession, statement: Statement, owned: Owned, rules: Rules) -> Named:
+    """Look into a query and everything that it names.
+
+    Raises:
+        QueryError: it names another catalog, or reads files that are no dataset.
+
+    """
+    return _Search(session, owned, rules).resolve(statement)
+
+
+class _Search:
+    def __init__(self, session: DuckDBSession, owned: Owned, rules: Rules) -> None:
+        self.session = session
+        self.owned = owned
+        self.rules = rules
+        self.datasets: dict[str, Dataset] = {}
+        self.views: dict[tuple[str, str], View] = {}
+        self.seen: set[object] = set()
+
+    def resolve(self, statement: Statement) -> Named:
+        text = self.look_into(statement)
+        return Named(
+            text,
+            statement.tree,
+            tuple(self.datasets.values()),
+            tuple(self.views.values()),
+            self.owned.schemas,
+        )
+
+    def look_into(self, statement: Statement) -> str:
+        """Note what a query names, and return its text with plain names and a steady `now()`."""
+        splices = [*plain(statement, self.owned), *steady_now(statement, self.rules.now)]
+        files.check(statement.tree, self.owned, allow_files=self.rules.allow_files)
+        for node in nodes(statement.tree):
+            if node.get("type") == "BASE_TABLE":
+                self.enter_table(*place_of(node, self.owned))
+            elif "function_name" in node:
+                self.enter_function(str(node["function_name"]).casefold())
+        return spliced(statement.text, splices)
+
+    def enter_table(self, schema: str, name: str) -> None:
+        """Note the datasets that a table's name may mean, and the views that it may be."""
+        for dataset in self.rules.datasets.values():
+            by_name = name == dataset.name.casefold() and schema in ("", "hot")
+            table = dataset.table
+            by_table = name == table.name.casefold() and schema in ("", table.schema.casefold())
+            if by_name or by_table:
+                self.datasets.setdefault(dataset.name, dataset)
+            if by_name or (by_table and (schema or table.schema == "main")):
+                return
+        for key, sql in self.owned.views.items():
+            own_schema, own_name = (part.casefold() for part in key)
+            if own_name == name and schema in ("", own_schema) and key not in self.seen:
+                self.seen.add(key)
+                self.views[key] = self.enter_view(*key, sql)
+
+    def enter_view(self, schema: str, name: str, sql: str) -> View:
+        found = _VIEW.match(sql)
+        if not found:
+            raise QueryError(f"the view {name} cannot be read over whole datasets: {sql}")
+        statement = one_query(self.session, found["body"])
+        try:
+            body = self.look_into(statement)
+        except QueryError as error:
+            raise QueryError(f"the view {name}: {error.message}", hint=error.hint) from error
+        beside = self.neighbours(schema, statement) if schema != "main" else ()
+        return View(schema, name, found["columns"] or "", body, beside)
+
+    def neighbours(self, schema: str, statement: Statement) -> tuple[str, ...]:
+        """Return the tables of a view's own schema that it names alone: they come first there."""
+        datasets = {(d.table.schema, d.table.name) for d in self.rules.datasets.values()}
+        alone = {
+            name
+            for node in nodes(statement.tree)
+            if node.get("type") == "BASE_TABLE"
+            for own, name in [place_of(node, self.owned)]
+            if not own
+        }
+        tables = sorted(self.owned.tables - datasets)
+        return tuple(name for own, name in tables if own == schema and name.casefold() in alone)
+
+    def enter_function(self, name: str) -> None:
+        if name in self.rules.builtin:
+            return
+        for definition in self.owned.macros.get(name, ()):
+            if definition not in self.seen:
+                self.seen.add(definition)
+                self.look_into(one_query(self.session, definition))

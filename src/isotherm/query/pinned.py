@@ -1,0 +1,70 @@
+"""The columns of the pinned Iceberg snapshot, read from its metadata file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..control.pins import PinRow
+from ..engine.duckdb import DuckDBSession
+from ..engine.failures import failure
+from ..model.errors import StorageError
+
+_TYPES = {
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "binary": "BLOB",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMP WITH TIME ZONE",
+    "uuid": "UUID",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of cold rows: its field id is the same in every object, whatever its name was."""
+
+    id: int
+    name: str
+    type: str
+
+
+def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
+    """Return the columns of the pinned snapshot.
+
+    Raises:
+        StorageError: the metadata file is missing or damaged.
+
+    """
+    try:
+        text = session.execute("SELECT content FROM read_text(?)", [pin.metadata])[0][0]
+        metadata = json.loads(text)
+        schema = _schema(metadata, pin.snapshot)
+        return tuple(Field(f["id"], f["name"], _type(f["type"])) for f in schema["fields"])
+    except Exception as error:
+        if failure(error) is None and not isinstance(error, ValueError | KeyError | TypeError):
+            raise
+        raise StorageError(
+            f"the Iceberg metadata of {pin.dataset}, {pin.metadata}, cannot be read: {error}",
+            hint="Put it back from a backup.",
+        ) from error
+
+
+def _schema(metadata: Mapping[str, Any], snapshot: int) -> Mapping[str, Any]:
+    """Return the schema that a snapshot was written with."""
+    snapshots = {item["snapshot-id"]: item for item in metadata["snapshots"]}
+    schemas: dict[int, Mapping[str, Any]] = {s["schema-id"]: s for s in metadata["schemas"]}
+    return schemas[snapshots[snapshot].get("schema-id", metadata["current-schema-id"])]
+
+
+def _type(name: str) -> str:
+    """Return what DuckDB calls a type of Iceberg."""
+    return name.upper().replace(" ", "") if name.startswith("decimal") else _TYPES[name]

@@ -1,0 +1,173 @@
+"""Run one query over whole datasets, in one read-only transaction: names, guard, answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from ..cost.prices import PriceBook
+from ..engine.duckdb import DuckDBSession
+from ..model.dataset import Dataset
+from ..model.period import span
+from ..storage.base import Storage
+from ..warehouse.duckdb import DuckDBTransaction, DuckDBWarehouse
+from . import guard, whole
+from .failing import Context
+from .guard import Needed
+from .layout import Memory
+from .names import Named, Rules, resolve
+from .owned import Owned, builtin_functions
+from .parse import one_query
+from .place import Places
+from .refusal import refusal
+from .result import Result
+from .times import instants
+from .whole import Whole
+
+
+class Archived(StrEnum):
+    """What happens to a query that may need archived partitions."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a query is run.
+
+    Attributes:
+        readable_at: Restored copies must be readable at this time, UTC.
+        timeout: Seconds that the query may take, its reading included.
+
+    """
+
+    readable_at: datetime
+    archived: Archived = Archived.REFUSE
+    allow_files: bool = False
+    timeout: float = 1_800.0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A query that is known to be one, with what it may need."""
+
+    tx: DuckDBTransaction
+    named: Named
+    wholes: tuple[Whole, ...]
+    places: Places
+    needed: Mapping[str, Needed]
+
+
+class Reader:
+    """Reads whole datasets. Several threads may use it at once."""
+
+    def __init__(
+        self,
+        warehouse: DuckDBWarehouse,
+        storage: Storage,
+        datasets: Mapping[str, Dataset],
+        book: PriceBook,
+    ) -> None:
+        self._warehouse = warehouse
+        self._storage = storage
+        self._datasets = datasets
+        self._book = book
+        self._memory = Memory()
+
+    def run(self, sql: str, options: Options) -> Result:
+        """Plan and run a query; the result holds the transaction until it is read.
+
+        Raises:
+            QueryError: it is not one query, it writes, or it fails.
+            ArchivedError: it may need archived partitions; they are named.
+            SchemaError: a table no longer fits its cold rows.
+            StorageError: an object is missing or damaged.
+
+        """
+        with self._opened(options) as (tx, context, cleanup):
+            plan = self._plan(tx, context, cleanup, sql, options)
+            archived = {name: n.archived for name, n in plan.needed.items() if n.archived}
+            if archived and options.archived is Archived.REFUSE:
+                raise refusal(self._book, plan.named.tree, plan.wholes, plan.needed)
+            self._furnish(plan)
+            context.parts = [part for n in plan.needed.values() for part in n.cold]
+            notes = [note for data in plan.wholes for note in whole.notes(data)]
+            notes += [
+                f"left out, archived: {name} {span({part.period for part in parts})}"
+                for name, parts in archived.items()
+            ]
+            tx.session.cursor.execute(plan.named.text)
+            return Result(tx.session, tuple(notes), context, cleanup.pop_all())
+
+    @contextmanager
+    def _opened(self, options: Options) -> Iterator[tuple[DuckDBTransaction, Context, ExitStack]]:
+        """Open the transaction; what the engine complains of is said in Isotherm's words."""
+        context = Context(
+            self._storage, list(self._datasets), self._warehouse.alias, options.timeout
+        )
+        with ExitStack() as cleanup:
+            try:
+                tx = cleanup.enter_context(self._warehouse.snapshot())
+                cleanup.callback(_timer(tx.session, context).cancel)
+                yield tx, context, cleanup
+            except Exception as error:
+                raise context.translated(error) from error
+
+    def _plan(
+        self,
+        tx: DuckDBTransaction,
+        context: Context,
+        cleanup: ExitStack,
+        sql: str,
+        options: Options,
+    ) -> Planned:
+        statement = one_query(tx.session, sql)
+        owned = Owned(tx)
+        now = tx.session.execute("SELECT now()::TIMESTAMP")[0][0]
+        rules = Rules(self._datasets, self._builtin, now, options.allow_files)
+        named = resolve(tx.session, statement, owned, rules)
+        wholes = tuple(
+            whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
+        )
+        places = Places(tx, named, cleanup)
+        needed = guard.needed(tx.session, places, named.text, wholes, instants(named.tree))
+        return Planned(tx, named, wholes, places, needed)
+
+    def _furnish(self, plan: Planned) -> None:
+        """Give the datasets' names the rows that the query may need."""
+        rows = {}
+        for data in plan.wholes:
+            parts = plan.needed[data.dataset.name].cold
+            rows[data.dataset.name] = whole.hot_rows(data)
+            if parts:
+                data.check_lost()
+                cold = whole.cold_rows(data, parts, self._storage.url)
+                rows[data.dataset.name] += f" UNION ALL BY NAME {cold}"
+        plan.places.furnish(plan.places.empty(), rows, plan.wholes)
+
+    @cached_property
+    def _builtin(self) -> frozenset[str]:
+        session = self._warehouse.session()
+        try:
+            return builtin_functions(session, self._warehouse.alias)
+        finally:
+            session.close()
+
+
+def _timer(session: DuckDBSession, context: Context) -> threading.Timer:
+    """Start what stops the query when its time is over."""
+
+    def stop() -> None:
+        context.late = True
+        session.interrupt()
+
+    timer = threading.Timer(context.timeout, stop)
+    timer.daemon = True
+    timer.start()
+    return timer

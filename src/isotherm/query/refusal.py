@@ -1,0 +1,121 @@
+"""The refusal of a query that may need archived partitions: which, for how much, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..cost.amounts import money
+from ..cost.amounts import size as amount
+from ..cost.dollars import quote, size_of
+from ..cost.prices import PriceBook
+from ..model.errors import ArchivedError
+from ..model.part import Part
+from ..model.period import ranges
+from ..model.tier import Tier
+from .guard import Needed
+from .parse import Node, nodes
+from .whole import Whole
+
+DAYS = 7.0
+"""For how long the restore that is offered lasts."""
+
+_PROVABLE = frozenset({"date_trunc", "coalesce"})
+_PROVABLE_WITHOUT_ZONE = frozenset({"year", "isoyear", "epoch", "epoch_ms", "epoch_us"})
+
+
+def refusal(
+    book: PriceBook, tree: Node, wholes: Sequence[Whole], needed: Mapping[str, Needed]
+) -> ArchivedError:
+    """Name the partitions, what restoring them costs and takes, and the spelling that would work.
+
+    Args:
+        tree: Of the query.
+
+    """
+    lines, found, restores, spellings = [], [], [], []
+    for data in wholes:
+        name, parts = data.dataset.name, needed[data.dataset.name].archived
+        for first, last in ranges({part.period for part in parts}):
+            inside = [part for part in parts if first <= part.period <= last]
+            span = str(first) if first == last else f"{first}..{last}"
+            lines.append(f"  {name} {span}: {_restoring(book, inside)}")
+            found.append((name, str(first), str(last)))
+            restores.append(f"isotherm restore {name} {span} --for {DAYS:g}d")
+        if parts:
+            spellings.append(spelling(tree, data))
+    return ArchivedError(
+        "the query may need archived partitions:\n" + "\n".join(lines),
+        hint="Restore them: "
+        + "\n              ".join(restores)
+        + "\n"
+        + "\n".join(dict.fromkeys(spellings))
+        + "\nOr leave them out: --archived skip",
+        partitions=found,
+    )
+
+
+def spelling(tree: Node, data: Whole) -> str:
+    """Say how to write the query so that less of a dataset may be needed."""
+    clock = data.dataset.clock
+    for side, other in _comparisons(tree):
+        wrapper = _wrapper(side, data)
+        if wrapper:
+            by_day = f", or date_trunc('day', {clock}) = '2019-03-05'" if "DATE" in wrapper else ""
+            return (
+                f"Nothing can be proved of {wrapper} before the query runs: write "
+                f"{clock} >= '2019-03-05' AND {clock} < '2019-03-06'{by_day}"
+            )
+        if _is(side, clock) and other.get("class") == "SUBQUERY":
+            return f"What a subquery yields is not known before: compare {clock} with a value"
+    return f"Or bound {clock} more closely: WHERE {clock} >= '2019-03-05'"
+
+
+def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:
+    """Write what the parts are, and what restoring them costs and takes."""
+    tiers: dict[Tier, list[Part]] = {}
+    for part in parts:
+        tiers.setdefault(part.tier, []).append(part)
+    quotes = [quote(book, tier, size_of(group), DAYS) for tier, group in tiers.items()]
+    hours = max((item.hours[1] for item in quotes), default=0.0)
+    rows, bytes_ = sum(part.rows for part in parts), sum(part.bytes for part in parts)
+    return (
+        f"{rows:,} rows, {amount(bytes_)} in {', '.join(sorted(str(tier) for tier in tiers))}; "
+        f"restoring for {DAYS:g} days {money(sum(q.dollars for q in quotes))}, up to {hours:g} h"
+    )
+
+
+def _comparisons(tree: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield what is compared with what."""
+    for node in nodes(tree):
+        match node.get("class"):
+            case "COMPARISON":
+                yield node["left"], node["right"]
+                yield node["right"], node["left"]
+            case "BETWEEN":
+                yield node["input"], node["lower"]
+            case "OPERATOR" if node.get("type") in ("COMPARE_IN", "COMPARE_NOT_IN"):
+                yield node["children"][0], node["children"][-1]
+
+
+def _wrapper(side: Node, data: Whole) -> str:
+    """Return what the clock is wrapped in where nothing can be proved of it; else nothing."""
+    clock = data.dataset.clock
+    zoned = data.clock.type == "TIMESTAMP WITH TIME ZONE"
+    if _is(side, clock) or not any(_is(node, clock) for node in nodes(side)):
+        return ""
+    if side.get("class") == "CAST" and _is(side["child"], clock):
+        type_ = str(side["cast_type"]["id"])
+        fine = type_ == data.clock.type or (type_ in ("DATE", "TIMESTAMP") and not zoned)
+        return "" if fine else f"{clock}::{type_}"
+    if side.get("class") == "FUNCTION":
+        name = str(side["function_name"])
+        if name in _PROVABLE or (name in _PROVABLE_WITHOUT_ZONE and not zoned):
+            return ""
+        return f"{clock} {name} ..." if side["is_operator"] else f"{name}({clock})"
+    return ""
+
+
+def _is(node: Node, column: str) -> bool:
+    """Say whether a node is a column of this name."""
+    names = node.get("column_names") if node.get("type") == "COLUMN_REF" else None
+    return bool(names) and str(names[-1]).casefold() == column.casefold()  # type: ignore[index]

@@ -1,0 +1,173 @@
+"""A dataset as a query sees it: the columns of its hot and cold rows made one, and its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..control.inventory import clock_of, missing_table
+from ..engine.sql import quote, text
+from ..model.dataset import Dataset
+from ..model.errors import SchemaError
+from ..model.part import Location, Part
+from ..model.schema import Column, cold_type, widens
+from ..warehouse.duckdb import DuckDBTransaction
+from .layout import Layout, Memory
+from .pinned import Field
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Everything that a query of one dataset is made from, at one snapshot.
+
+    Attributes:
+        hot: The warehouse's table, as SQL.
+        table: Its columns.
+        clock: As the warehouse has it.
+        fields: The columns of cold rows, by the names and types that a query sees.
+        lost: Columns of cold rows that the table has no more, and nobody has said why.
+        renamed: Columns of the table that one of these may have become.
+
+    """
+
+    dataset: Dataset
+    hot: str
+    table: tuple[Column, ...]
+    clock: Column
+    layout: Layout
+    fields: tuple[Field, ...]
+    lost: tuple[str, ...]
+    renamed: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that a query sees, those of the table first."""
+        cold = {field.name.casefold(): field.type for field in self.fields}
+        own = tuple(Column(c.name, cold.get(c.name.casefold(), c.type)) for c in self.table)
+        return own + tuple(Column(f.name, f.type) for f in self.fields if f.name in self.lost)
+
+    def check_lost(self) -> None:
+        """Check that cold rows may be read: no column of theirs may hide under a new name.
+
+        Raises:
+            SchemaError: one may, and the config says neither that it was renamed nor dropped.
+
+        """
+        if not (self.lost and self.renamed):
+            return
+        name, where = self.lost[0], f"[datasets.{self.dataset.name}]"
+        raise SchemaError(
+            f"column {name} of {self.dataset.table} is gone, but cold rows have it, and it may be "
+            f"{' or '.join(self.renamed)} now",
+            hint=f'Was it renamed? {where} renamed = {{ {name} = "{self.renamed[0]}" }}. '
+            f'Was it dropped? {where} dropped = ["{name}"]',
+        )
+
+
+def read(tx: DuckDBTransaction, dataset: Dataset, readable_at: datetime, memory: Memory) -> Whole:
+    """Read what a dataset consists of.
+
+    Args:
+        readable_at: Restored copies must be readable at this time (UTC) still.
+
+    Raises:
+        SchemaError: its table is missing, or a column has another type than in cold rows.
+
+    """
+    layout = memory.layout(tx, dataset.name, readable_at)
+    table = tx.columns(dataset.table)
+    if not table:
+        raise missing_table(dataset, len(layout.cold.keys() | layout.archived.keys()))
+    fields = memory.fields(tx, dataset.name)
+    seen, lost = _seen(dataset, table, fields)
+    there = {field.name.casefold() for field in seen}
+    types = {field.type for field in seen if field.name in lost}
+    renamed = (
+        c.name for c in table if c.name.casefold() not in there and cold_type(c.type) in types
+    )
+    return Whole(
+        dataset,
+        tx.relation(dataset.table),
+        table,
+        clock_of(dataset, table),
+        layout,
+        seen,
+        lost,
+        tuple(renamed),
+    )
+
+
+def hot_rows(data: Whole) -> str:
+    """Return the query of the hot rows, with the columns and types of the whole."""
+    columns = data.columns
+    if columns == data.table:
+        return f"SELECT * FROM {data.hot}"
+    own = {column.name: column.type for column in data.table}
+    picked = ", ".join(
+        quote(c.name)
+        if own.get(c.name) == c.type
+        else f"CAST({quote(c.name) if c.name in own else 'NULL'} AS {c.type}) AS {quote(c.name)}"
+        for c in columns
+    )
+    return f"SELECT {picked} FROM {data.hot}"
+
+
+def cold_rows(data: Whole, parts: Iterable[Part], url: Callable[[Location], str]) -> str:
+    """Return the query of the rows of some parts.
+
+    They are read by field id, so that an object with an older name or type of a column is read
+    right; a column that it has not yet is NULL.
+    """
+    urls = ", ".join(text(url(part.readable_location)) for part in parts)
+    schema = ", ".join(
+        f"{f.id}: {{'name': {text(f.name)}, 'type': {text(f.type)}, 'default_value': NULL}}"
+        for f in data.fields
+    )
+    return f"SELECT * FROM read_parquet([{urls}], schema = MAP {{{schema}}})"
+
+
+def notes(data: Whole) -> tuple[str, ...]:
+    """Return what a reader of cold rows has to know."""
+    if not data.lost:
+        return ()
+    table, names = data.dataset.table, ", ".join(data.lost)
+    return (f"{table} has lost {names}: hot rows have NULL there, cold rows still have values",)
+
+
+def _seen(
+    dataset: Dataset, table: Sequence[Column], fields: Iterable[Field]
+) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """Return cold columns as a query sees them, and the names of those that the table has lost."""
+    own = {column.name.casefold(): column for column in table}
+    seen, lost = [], []
+    for field in fields:
+        name = dataset.renamed.get(field.name, field.name)
+        column = own.get(name.casefold())
+        if column:
+            seen.append(Field(field.id, column.name, _joined(dataset, column, field)))
+        elif not {name, field.name} & set(dataset.dropped):
+            seen.append(Field(field.id, name, field.type))
+            lost.append(name)
+    return tuple(seen), tuple(lost)
+
+
+def _joined(dataset: Dataset, hot: Column, cold: Field) -> str:
+    """Return the type that holds a column's hot and cold values: the warehouse's, if it can.
+
+    Raises:
+        SchemaError: the table's owner has given the column a type that cold rows do not fit.
+
+    """
+    kept = cold_type(dataset.cast.get(hot.name, hot.type))
+    if kept and hot.name not in dataset.cast and (kept == cold.type or widens(cold.type, kept)):
+        return hot.type
+    if kept and (kept == cold.type or widens(cold.type, kept)):
+        return kept
+    if kept and widens(kept, cold.type):
+        return cold.type
+    raise SchemaError(
+        f"column {hot.name} of {dataset.table} is {hot.type} now, but cold rows of "
+        f"{dataset.name} have it as {cold.type}",
+        hint=f"Alter it back: ALTER TABLE {dataset.table} ALTER {hot.name} TYPE {cold.type}",
+    )
