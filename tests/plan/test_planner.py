@@ -23,7 +23,7 @@ from plan_world import (
 )
 
 from isotherm.model.period import Duration, Period, Unit
-from isotherm.plan.batches import BATCH_BYTES, BATCH_PERIODS
+from isotherm.plan.batches import BATCH_BYTES, BATCH_PERIODS, refused_together
 from isotherm.plan.plan import Kind, Plan
 from isotherm.plan.planner import make_plan
 
@@ -164,8 +164,8 @@ def test_nobodys_restore_is_cut_short_by_the_next_tier() -> None:
 
 
 def test_a_restore_ends_even_where_the_next_tier_does_not_pay() -> None:
-    tiny = part("2019-03", "GLACIER", size=900, restored_until=NOW - DAY)
-    world = subject(trips("GLACIER 6 months, DEEP_ARCHIVE 12 months, expire 15 months"), tiny)
+    over = part("2019-03", "GLACIER", size=5 * MB, restored_until=NOW - DAY)
+    world = subject(trips("GLACIER 6 months, DEEP_ARCHIVE 12 months, expire 15 months"), over)
     plan = planned(world)
     assert refusals(plan) == [("retier 2019-03 GLACIER -> DEEP_ARCHIVE", "uneconomic")]
     assert lines(plan) == ["retier 2019-03 GLACIER -> GLACIER"]
@@ -419,3 +419,17 @@ def test_what_expires_shares_no_move_with_what_moves() -> None:
         Kind.EXPIRE: "2019-01-01..2019-01-02",
         Kind.UNLOAD: "2020-01-01",
     }
+
+
+def test_refusals_are_shown_together_by_cause_and_way() -> None:
+    tiny = [part(day, size=900) for day in days("2019-01-01", 40)]
+    fresh = [hot(day, 5, 90, loaded_at=NOW) for day in days("2019-06-01", 3)]
+    dataset = trips("GLACIER 7 days", unit=Unit.DAY, settle=Duration.parse("7 days"))
+    plan = planned(subject(dataset, *tiny, *fresh))
+    together = refused_together(plan.refused)
+    assert len(plan.refused) == 43
+    assert [(item.cause.value, item.span) for item in together] == [
+        ("uneconomic", "2019-01-01..2019-02-09"),
+        ("settles", "2019-06-01..2019-06-03"),
+    ]
+    assert together[0].example == plan.refused[0]

@@ -23,7 +23,7 @@ class Tier:
     @property
     def is_class(self) -> bool:
         """Whether objects live here: neither the warehouse nor gone."""
-        return self not in (HOT, EXPIRED)
+        return 0 < self.rank < EXPIRED.rank
 
     def __str__(self) -> str:
         return self.name

@@ -1,11 +1,12 @@
-"""Carry small partitions that go the same way in one move."""
+"""Carry small partitions that go the same way in one move, and show their refusals together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from .plan import Kind, Move
+from ..model.period import Period, span
+from .plan import Cause, Kind, Move, Refusal
 
 BATCH_BYTES = 64 * 2**20
 BATCH_PERIODS = 100
@@ -61,3 +62,36 @@ def _joined(a: Move, b: Move) -> Move:
         objects=a.objects + b.objects,
         dollars=a.dollars + b.dollars,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedTogether:
+    """Refusals of one dataset, for one cause, of moves that would go the same way.
+
+    Attributes:
+        periods: The partitions that stay.
+        example: One of the refusals; the arithmetic of the others is their own.
+
+    """
+
+    cause: Cause
+    periods: tuple[Period, ...]
+    example: Refusal
+
+    @property
+    def span(self) -> str:
+        """Its periods, joined where they follow each other."""
+        return span(self.periods)
+
+
+def refused_together(refused: Iterable[Refusal]) -> list[RefusedTogether]:
+    """Join refusals for showing them; the first of each kind is the example."""
+    groups: dict[object, list[Refusal]] = {}
+    for refusal in refused:
+        move = refusal.move
+        key = (move.dataset, move.kind, move.source, move.target, refusal.cause)
+        groups.setdefault(key, []).append(refusal)
+    return [
+        RefusedTogether(group[0].cause, tuple(p for r in group for p in r.move.periods), group[0])
+        for group in groups.values()
+    ]
