@@ -154,6 +154,7 @@ class MovesFailed(Terminal):
         message: Which moves failed, and why.
         hint: What to do next.
         applied: What the apply did; see `moves.applying.Applied`.
+
     """
 
     exit_code = 14
