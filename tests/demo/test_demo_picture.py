@@ -29,7 +29,7 @@ def part(month: Period, tier: str, *, restored: bool = False) -> Part:
 def picture() -> Picture:
     now = Inventory(
         "trips",
-        hot=(HotPartition(MONTHS[3], 1_000, 2 * GB), HotPartition(MONTHS[2], 7, GB // 10)),
+        hot=(HotPartition(MONTHS[3], 1_000, 2 * GB), HotPartition(MONTHS[2], 50, GB // 7)),
         parts=(
             part(MONTHS[0], "GLACIER", restored=True),
             part(MONTHS[1], "STANDARD_IA"),
@@ -38,9 +38,8 @@ def picture() -> Picture:
         ageless=(Ageless("before earliest = 2009-01-01", 1),),
     )
     answers = [Answer("Trips", ["tier", "trips"], [("hot", "1,000")], 0.125)]
-    return Picture(
-        Period.parse("2018-05"), dict.fromkeys(MONTHS, 2 * GB), now, PriceBook(), answers
-    )
+    before = Inventory("trips", hot=tuple(HotPartition(m, 1_000, 2 * GB) for m in MONTHS))
+    return Picture(Period.parse("2018-05"), before, now, PriceBook(), answers)
 
 
 def drawn(picture: Picture, encoding: str = "utf-8") -> str:
@@ -61,7 +60,7 @@ def test_each_month_has_one_bar_filled_by_its_tier(picture: Picture) -> None:
         "█" * 40,
     ]
     assert "GLACIER, readable to 11-30" in lines["2018-01"]
-    assert "STANDARD + 7 late" in lines["2018-03"]
+    assert "STANDARD + 50 late" in lines["2018-03"]
 
 
 def test_no_line_is_wider_than_the_terminal(picture: Picture) -> None:
@@ -89,7 +88,7 @@ def test_every_dollar_of_every_tier_is_counted_once(picture: Picture) -> None:
         }
     )
     assert sum(share.before for share in shares.values()) == pytest.approx(4 * hot)
-    assert sum(share.rows for share in shares.values()) == 4_007
+    assert sum(share.rows for share in shares.values()) == 4_050
     text = drawn(picture)
     assert "restored copies" in text
     assert "1 row never ages: before earliest" in text

@@ -12,6 +12,7 @@ import typer
 
 from ..cost.amounts import money, size
 from ..model.errors import MovesFailed
+from ..model.tier import EXPIRED
 from .options import (
     DEFAULT_CONFIG,
     INTERRUPTED,
@@ -26,7 +27,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import count, err, out, write_json
+from .output import counted, err, out, write_json
 from .plan import show
 from .progress import bar
 
@@ -76,7 +77,7 @@ def run(
                 write_json(_json(lake.apply(plan)))
             return 0
         lake.check(plan)
-        confirmed(f"Make these {len(plan.moves)} moves?", yes=yes)
+        confirmed(f"Make {_these(len(plan.moves))}?", yes=yes)
         limits = Limits(expire, max_moves, max_bytes)
         try:
             applied, stopped = run_plan(lake, plan, limits, exclusive=exclusive)
@@ -160,13 +161,18 @@ def _report(applied: Applied, format_: Format) -> None:
     written = sum(outcome.bytes for outcome in applied.done)
     saved = sum(outcome.move.dollars.saved for outcome in applied.done)
     out().message(
-        f"{len(applied.done)} moves done: {count(rows)} rows, {size(written)} written, "
+        f"{counted(len(applied.done), 'move')} done: {counted(rows, 'row')}, "
+        f"{size(written)} written, "
         f"saving {money(saved)} a month."
     )
     if applied.left:
-        out().message(f"{len(applied.left)} moves left; apply again makes them:")
-        for move in applied.left:
-            out().message(f"  {move}")
+        out().message(f"{counted(len(applied.left), 'move')} left; apply again makes them:")
+    for move in applied.left:
+        out().message(f"  {move}" + (", only with --expire" if move.target == EXPIRED else ""))
+
+
+def _these(moves: int) -> str:
+    return "this move" if moves == 1 else f"these {moves} moves"
 
 
 def _json(applied: Applied) -> dict[str, object]:

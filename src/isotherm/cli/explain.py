@@ -20,7 +20,7 @@ from .options import (
     read_as_of,
     read_periods,
 )
-from .output import Console, count, out, write_json
+from .output import Console, count, counted, out, write_json
 
 if TYPE_CHECKING:
     from ..control.intents import Intent
@@ -47,9 +47,8 @@ def run(
 
 def _show(console: Console, found: Explanation, last: Intent | None) -> None:
     as_of = f"{found.as_of:%Y-%m-%d}"
-    console.message(
-        f"{found.dataset} {found.period}, {found.age} periods old as of {as_of}", style="bold"
-    )
+    age = counted(found.age, found.period.unit.value)
+    console.message(f"{found.dataset} {found.period}, {age} old as of {as_of}", style="bold")
     for name, text in (*_standing(found), *_going(found, last)):
         console.message(f"  {name:<10} {text}")
     if found.steps:

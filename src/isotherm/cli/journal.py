@@ -29,9 +29,9 @@ def run(
                 return
             out().message(f"The journal holds: {head.seq} rows, head {head.hash}")
             for name, noted in heads.items():
-                out().message(
-                    f"  {name}: the head in its Iceberg snapshot is in the chain: {noted}"
-                )
+                row, _, hash_ = noted.partition(":")
+                found = f"row {row}, {hash_[:10]}..., is noted in its Iceberg snapshot"
+                out().message(f"  {name}: {found}, and in the chain")
             return
         entries = lake.journal(dataset, limit)
     if format_ is Format.JSON:
@@ -41,11 +41,12 @@ def run(
         (
             str(entry.seq or "-"),
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            entry.dataset,
+            *(() if dataset else (entry.dataset,)),
             entry.event,
             entry.summary,
-            (entry.hash or "not sealed")[:12],
+            (entry.hash or "not sealed")[:10],
         )
         for entry in entries
     ]
-    out().table(["row", "at (UTC)", "dataset", "event", "what", "hash"], rows, right="row")
+    columns = ["row", "at (UTC)", *([] if dataset else ["dataset"]), "event", "what", "hash"]
+    out().table(columns, rows, right="row", fold="what")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import rich.console
 import rich.table
 import rich.text
 from rich import box
+from rich.measure import Measurement
 
 from ..model.errors import IsothermError
 
@@ -31,24 +32,61 @@ class Console:
         if error.hint:
             self.rich.print(rich.text.Text(error.hint, style="cyan"))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> None:
-        """Write a table.
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        right: str = "",
+        fold: str = "",
+    ) -> None:
+        """Write a table; nothing of it is cut off.
 
         Args:
             right: The names of columns that are aligned to the right, separated by blanks.
+            fold: The name of a column that goes on in the next line where a terminal is narrow.
 
         """
-        table = rich.table.Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        table = rich.table.Table(
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            show_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="bold",
+        )
         aligned = right.split()
         for name in columns:
             key = name.replace(" ", "_")
-            table.add_column(name, justify="right" if key in aligned else "left", no_wrap=True)
+            justify: Literal["left", "right"] = "right" if key in aligned else "left"
+            table.add_column(name, justify=justify, no_wrap=key != fold, overflow="fold")
         for row in rows:
             table.add_row(*(rich.text.Text(cell) for cell in row))
-        wide = rich.console.Console(
-            file=self.rich.file, width=max(self.rich.width, 160), highlight=False
-        )
-        (self.rich if self.rich.is_terminal else wide).print(table)
+        endless = self.rich.options.update(max_width=100_000)
+        width = Measurement.get(self.rich, endless, table).maximum
+        if fold and self.rich.is_terminal:
+            width = min(width, self.rich.width)
+        self.rich.print(table, width=width, crop=False)
+
+    def groups(
+        self,
+        columns: Sequence[str],
+        groups: Iterable[tuple[str, Sequence[Sequence[str]]]],
+        right: str = "",
+    ) -> None:
+        """Write rows in groups, each below its title; the columns stand below each other."""
+        all_ = list(groups)
+        rows = [columns, *(row for _, group in all_ for row in group)]
+        widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
+        aligned = [name.replace(" ", "_") in right.split() for name in columns]
+
+        def line(row: Sequence[str]) -> str:
+            cells = zip(row, widths, aligned, strict=True)
+            return "  ".join(c.rjust(w) if right else c.ljust(w) for c, w, right in cells)
+
+        self.message(f"    {line(columns)}".rstrip(), style="dim")
+        for title, group in all_:
+            self.message(f"  {title}", style="bold")
+            for row in group:
+                self.message(f"    {line(row)}".rstrip())
 
 
 def out() -> Console:
@@ -70,6 +108,11 @@ def write_json(value: Any) -> None:
 def count(number: int) -> str:
     """Write a number with its thousands apart."""
     return f"{number:,}"
+
+
+def counted(number: int, word: str) -> str:
+    """Write how many there are: `1 move`, `1,200 rows`."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def hours(span: tuple[float, float]) -> str:

@@ -22,7 +22,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import Console, count, err, out, write_json
+from .output import Console, count, counted, err, out, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +70,8 @@ def show(plan: Plan) -> None:
     if not plan.moves:
         console.message(f"Nothing is due as of {plan.as_of:%Y-%m-%d}.")
     if moving:
-        console.message(f"{len(moving)} moves are due as of {plan.as_of:%Y-%m-%d}:")
+        are = "is" if len(moving) == 1 else "are"
+        console.message(f"{counted(len(moving), 'move')} {are} due as of {plan.as_of:%Y-%m-%d}:")
         _table(console, moving)
     if expiring:
         console.message(f"{len(expiring)} expire, and go only with: apply --expire", style="red")
@@ -84,44 +85,32 @@ def show(plan: Plan) -> None:
         once = sum(move.dollars.once for move in plan.moves)
         total = sum(move.bytes for move in plan.moves)
         console.message(
-            f"Together: {count(sum(m.rows for m in plan.moves))} rows, {size(total)}; "
+            f"Together: {counted(sum(m.rows for m in plan.moves), 'row')}, {size(total)}; "
             f"saves {money(saved)} a month for {money(once)} once."
         )
 
 
 def _table(console: Console, moves: Iterable[Move]) -> None:
-    columns = [
-        "",
-        "move",
-        "dataset",
-        "period",
-        "from",
-        "to",
-        "rows",
-        "bytes",
-        "saves a month",
-        "once",
-        "pays back",
-        "because",
-    ]
-    rows = [
-        (
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for move in moves:
+        row = (
             move.id,
-            move.kind.value,
-            move.dataset,
             move.span,
-            move.source.name,
-            "readable" if move.until else move.target.name,
             count(move.rows),
             size(move.bytes),
             money(move.dollars.saved),
             money(move.dollars.once),
             _payback(move),
-            move.reason,
         )
-        for move in moves
-    ]
-    console.table(columns, rows, right="rows bytes saves_a_month once pays_back")
+        groups.setdefault(_title(move), []).append(row)
+    columns = ("", "period", "rows", "size", "saves a month", "once", "pays back")
+    console.groups(columns, groups.items(), right="rows size saves_a_month once pays_back")
+
+
+def _title(move: Move) -> str:
+    """Say what moves of one kind have in common."""
+    target = "" if move.until else f" to {move.target}"
+    return f"{move.dataset}: {move.kind} from {move.source}{target}, because {move.reason}"
 
 
 def _payback(move: Move) -> str:

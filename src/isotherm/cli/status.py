@@ -16,7 +16,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import Console, count, out, write_json
+from .output import Console, count, counted, out, write_json
 
 if TYPE_CHECKING:
     from ..plan.status import DatasetStatus, Standing
@@ -62,7 +62,8 @@ def _show(console: Console, status: DatasetStatus) -> None:
         console.table(COLUMNS, map(_row, status.partitions), right="age rows size objects a_month")
     for item in status.ageless:
         where = f": {', '.join(map(str, item.periods))}" if item.periods else ""
-        console.message(f"{count(item.rows)} rows stay hot for ever, {item.reason}{where}")
+        stay = "stays" if item.rows == 1 else "stay"
+        console.message(f"{counted(item.rows, 'row')} {stay} hot for ever, {item.reason}{where}")
     _totals(console, status)
 
 

@@ -124,8 +124,8 @@ def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple
         "null": f"{dataset.clock} is NULL",
         "infinite": f"{dataset.clock} is infinite",
         "beyond": f"{dataset.clock} lies outside the years 1 to 9999",
-        "early": f"before earliest = {dataset.earliest}",
-        "late": f"not before latest = {dataset.latest}",
+        "early": f"before earliest = {_day(dataset.earliest)}",
+        "late": f"not before latest = {_day(dataset.latest)}",
     }
     found = []
     for kind, reason in words.items():
@@ -134,3 +134,8 @@ def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple
             periods = tuple(Period(dataset.unit, o) for o, _ in counts if o is not None)
             found.append(Ageless(reason, sum(count for _, count in counts), periods))
     return tuple(found)
+
+
+def _day(bound: object) -> str:
+    """Write a bound as the config does: a day where it is one."""
+    return str(bound).removesuffix(" 00:00:00")

@@ -21,7 +21,7 @@ def size(bytes_: float) -> str:
     """Write a number of bytes: `712 B`, `40 KB`, `1.5 MB`; a KB is 1,024 bytes."""
     amount = float(bytes_)
     for unit in ("B", "KB", "MB", "GB"):
-        if abs(amount) < 1024:
+        if abs(amount) < 1023.95:  # what would be written as 1024 is one of the next unit
             return f"{amount:.1f}".removesuffix(".0") + f" {unit}"
         amount /= 1024
     return f"{amount:.1f}".removesuffix(".0") + " TB"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -18,7 +19,9 @@ from ..model.period import Period
 from ..model.tier import HOT, STANDARD, TIERS, Tier
 
 BAR = 40
-"""Characters of the longest bar."""
+"""Characters of the longest bar, where the terminal is wide enough."""
+BESIDE_BAR = 58
+"""Characters that stand beside the bar."""
 
 COLOURS = {"hot": "203", "STANDARD": "214", "STANDARD_IA": "75", "GLACIER": "105"}
 FILLS = {"hot": "█", "STANDARD": "▓", "STANDARD_IA": "▒", "GLACIER": "░"}
@@ -47,16 +50,39 @@ class Picture:
     """All that is drawn.
 
     Attributes:
-        before: The bytes of each month while it was in the warehouse.
+        before: What was where while everything was in the warehouse.
         now: What is where at the end.
 
     """
 
     as_of: Period
-    before: Mapping[Period, int]
+    before: Inventory
     now: Inventory
     book: PriceBook
     answers: Sequence[Answer]
+
+    @cached_property
+    def row_bytes(self) -> float:
+        """Bytes that a row took in the warehouse, measured while all of them were there.
+
+        Rows that are still there count with as many: of a few rows, the blocks that DuckDB
+        fills only in part would say more than the rows do.
+        """
+        rows = sum(hot.rows for hot in self.before.hot)
+        return sum(hot.bytes for hot in self.before.hot) / max(1, rows)
+
+    def bytes_before(self, period: Period) -> int:
+        """Return what a month took in the warehouse."""
+        return next((hot.bytes for hot in self.before.hot if hot.period == period), 0)
+
+    def layers(self, partition: Partition) -> list[tuple[Tier, int]]:
+        """Return the bytes of a month by tier, the coldest first."""
+        sizes: dict[Tier, int] = {}
+        for part in sorted(partition.parts, key=lambda p: -p.tier.rank):
+            sizes[part.tier] = sizes.get(part.tier, 0) + part.bytes
+        if partition.hot:
+            sizes[HOT] = round(partition.hot.rows * self.row_bytes)
+        return list(sizes.items())
 
 
 @dataclass
@@ -85,7 +111,7 @@ def draw(console: Console, picture: Picture) -> None:
     title = Text(f"Where every month of trips lives as of {picture.as_of}", style="bold")
     console.print(Rule(title, align="left", style="dim", characters="-" if plain else "━"))
     console.print()
-    console.print(_months(picture, plain))
+    console.print(_months(picture, max(10, min(BAR, console.width - BESIDE_BAR)), plain))
     console.print()
     console.print(_legend(picture, plain))
     console.print()
@@ -99,45 +125,35 @@ def draw(console: Console, picture: Picture) -> None:
     console.print(Padding(_answers(picture.answers), (0, 0, 0, 1)))
 
 
-def _months(picture: Picture, plain: bool) -> RenderableType:
+def _months(picture: Picture, width: int, plain: bool) -> RenderableType:
     table = Table.grid(padding=(0, 1), pad_edge=True)
     for justify in ("left", "left", "right", "right", "left"):
         table.add_column(justify=justify, no_wrap=True)
     heads = ("month", "", "rows", "size", "lives in")
     table.add_row(*(Text(head, style="dim") for head in heads))
-    scale = max([1, *picture.before.values()]) / BAR
+    scale = max([1, *(hot.bytes for hot in picture.before.hot)]) / width
     for partition in picture.now:
-        before = picture.before.get(partition.period, 0)
+        layers = picture.layers(partition)
         table.add_row(
             str(partition.period),
-            _bar(partition, before, scale, plain),
+            _bar(layers, picture.bytes_before(partition.period), scale, plain),
             f"{partition.rows:,}",
-            megabytes(sum(size for _, size in _layers(partition))),
+            megabytes(sum(size for _, size in layers)),
             _whereabouts(partition),
         )
     return table
 
 
-def _bar(partition: Partition, before: int, scale: float, plain: bool) -> Text:
+def _bar(layers: Sequence[tuple[Tier, int]], before: int, scale: float, plain: bool) -> Text:
     """Fill the bar by tier up to what the month takes now, and dot it to what it took before."""
     bar = Text()
-    for tier, size in _layers(partition):
+    for tier, size in layers:
         cells = max(1, round(size / scale))
         fill = (PLAIN if plain else FILLS).get(tier.name, "#")
         bar.append(fill * cells, style=_style(tier))
     rest = round(before / scale) - len(bar)
     bar.append((PLAIN_BEFORE if plain else BEFORE) * rest, style="dim")
     return bar
-
-
-def _layers(partition: Partition) -> list[tuple[Tier, int]]:
-    """Return the bytes of a month by tier, the coldest first."""
-    sizes: dict[Tier, int] = {}
-    for part in sorted(partition.parts, key=lambda p: -p.tier.rank):
-        sizes[part.tier] = sizes.get(part.tier, 0) + part.bytes
-    if partition.hot:
-        sizes[HOT] = partition.hot.bytes
-    return list(sizes.items())
 
 
 def _whereabouts(partition: Partition) -> Text:
@@ -186,7 +202,8 @@ def _share(name: Text, share: Share, places: int) -> Iterator[Text]:
     yield Text(megabytes(share.bytes))
     yield Text(f"{share.before:.{places}f}" if share.before else "-")
     yield Text(f"{share.now:.{places}f}")
-    yield Text(f"{share.now / share.before - 1:+.0%}" if share.before else "", style="bold")
+    change = round(100 * (share.now / share.before - 1)) if share.before else None
+    yield Text("" if change is None else f"{change:+d}%" if change else "0%", style="bold")
 
 
 def by_tier(picture: Picture) -> dict[str, Share]:
@@ -195,10 +212,11 @@ def by_tier(picture: Picture) -> dict[str, Share]:
     shares: dict[str, Share] = {}
     for partition in sorted(picture.now, key=lambda p: (p.tier.rank, p.period)):
         share = shares.setdefault(partition.tier.name, Share())
-        all_hot = monthly(book, HOT, Size(picture.before.get(partition.period, 0)))
-        hot = monthly(book, HOT, Size(partition.hot.bytes)) if partition.hot else 0.0
+        layers = picture.layers(partition)
+        all_hot = monthly(book, HOT, Size(picture.bytes_before(partition.period)))
+        hot = sum(monthly(book, HOT, Size(size)) for tier, size in layers if tier == HOT)
         cold = sum(monthly(book, part.tier, Size(part.bytes)) for part in partition.parts)
-        size = sum(size for _, size in _layers(partition))
+        size = sum(size for _, size in layers)
         share += Share(1, partition.rows, size, all_hot, hot + cold)
     copies = [part.bytes for part in picture.now.parts if part.restored]
     if copies:
@@ -214,6 +232,7 @@ def _summary(picture: Picture) -> Text:
         return Text()
     large = TEN_TERABYTES / GB * picture.book.hot
     return Text.assemble(
+        (f" A row in the warehouse is counted with {picture.row_bytes:.0f} bytes.\n", "dim"),
         " The same months at 10 TB: ",
         (f"${large:,.0f}", "bold"),
         " a month all hot, ",

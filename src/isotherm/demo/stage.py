@@ -53,6 +53,7 @@ class Stage:
         self.console = Console(file=self._stdout, width=min(width, WIDTH), highlight=False)
         self._began = time.monotonic()
         self._chapters = 0
+        self._played = False
 
     @property
     def seconds(self) -> float:
@@ -62,6 +63,7 @@ class Stage:
     def chapter(self, title: str) -> None:
         """Open a chapter."""
         self._chapters += 1
+        self._played = False
         heading = Text(f"{self._chapters}  {title}", style="bold")
         self.console.print()
         self.console.print(Rule(heading, align="left", style="dim"))
@@ -72,7 +74,7 @@ class Stage:
 
     def shell(self, line: str) -> None:
         """Show a line as it is typed; nothing is run."""
-        self.console.print(Text("$ ", style="dim") + Text(line, style="bold"), soft_wrap=True)
+        self.console.print(Text(f"$ {line}", style="bold"), soft_wrap=True)
 
     def play(self, command: Command) -> None:
         """Show a command, run it and show what it writes.
@@ -81,6 +83,9 @@ class Stage:
             IsothermError: it ends with another exit code than the story says.
 
         """
+        if self._played:
+            self.console.print()
+        self._played = True
         self.shell(str(command))
         trimmed = Trimmed(self._stdout, command.head, command.tail)
         with redirect_stdout(trimmed), redirect_stderr(self._stdout):

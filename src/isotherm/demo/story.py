@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import chdir
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..config import DEFAULT_FILE
 from ..model.errors import RequestError
+from ..model.part import Inventory
 from ..model.period import Period
 from ..opening import open_lake
 from . import trips
@@ -50,6 +52,14 @@ QUERIES = (
 )
 
 
+NEXT = (
+    ("status trips", "as it is today"),
+    (f"plan trips --as-of {trips.AS_OF.shifted(3)}", "three months later"),
+    ("explain trips 2018-04", "when it goes back"),
+    ('sql --explain "select max(tip_amount) from trips"', "what it reads"),
+)
+
+
 def play(folder: Path, rows: int, run: Run) -> None:
     """Generate the trips, play the story in a fresh folder and draw the picture.
 
@@ -66,7 +76,7 @@ def play(folder: Path, rows: int, run: Run) -> None:
     even = () if rows >= ECONOMIC_ROWS else ("--even-if-uneconomic",)
     with chdir(folder):
         _set_up(stage)
-        before = _sizes()
+        before = _inventory()
         _cool_down(stage, even)
         _late_rows(stage, even)
         _archive(stage)
@@ -132,9 +142,9 @@ def _cool_down(stage: Stage, even: tuple[str, ...]) -> None:
     stage.chapter(f"Status: what is where, and what is due as of {AS_OF}")
     stage.play(Command(("status", *as_of), head=8, tail=8))
     stage.chapter("Plan: every move with its reason and its dollars")
-    stage.play(Command(("plan", *as_of, *even), head=7, tail=6))
+    stage.play(Command(("plan", *as_of, *even)))
     stage.chapter("Apply: one transaction a move; copied, verified, committed, then deleted")
-    stage.play(Command(("apply", *as_of, "--yes", *even), head=0, tail=2))
+    stage.play(Command(("apply", *as_of, "--yes", *even), head=0, tail=1))
     stage.play(Command(("explain", "trips", "2018-09", "--as-of", AS_OF)))
 
 
@@ -149,7 +159,7 @@ def _late_rows(stage: Stage, even: tuple[str, ...]) -> None:
 
 def _archive(stage: Stage) -> None:
     stage.chapter("The archive: never a silent gap")
-    everything, fresh = _counting(""), _counting(FRESH)
+    everything, fresh = _counting(), _counting(FRESH)
     stage.play(Command(("sql", everything), code=5))
     stage.play(Command(("sql", everything, "--archived", "skip")))
     stage.chapter("Restore: quoted first, readable for a week, and paid once")
@@ -161,9 +171,9 @@ def _archive(stage: Stage) -> None:
     stage.play(Command(("journal", "--verify")))
 
 
-def _counting(condition: str) -> str:
-    where = f" where {condition}" if condition else ""
-    return f"select count(*) as trips, sum(total_amount)::bigint as dollars from trips{where}"
+def _counting(condition: str = "") -> str:
+    where = f"\n    where {condition}" if condition else ""
+    return f"select count(*) as trips, sum(fare_amount)::int as fares from trips{where}"
 
 
 def _uncomment(key: str) -> None:
@@ -172,13 +182,12 @@ def _uncomment(key: str) -> None:
     file.write_text(text.replace(f"\n# {key}", f"\n{key}", 1), encoding="utf-8")
 
 
-def _sizes() -> dict[Period, int]:
+def _inventory() -> Inventory:
     with open_lake(read_only=True) as lake:
-        found = lake.inventory("trips").hot
-        return {partition.period: partition.bytes for partition in found}
+        return lake.inventory("trips")
 
 
-def _picture(before: dict[Period, int]) -> Picture:
+def _picture(before: Inventory) -> Picture:
     with open_lake(read_only=True) as lake:
         answers = [_answer(lake.sql, title, query) for title, query in QUERIES]
         return Picture(trips.AS_OF, before, lake.inventory("trips"), lake.prices, answers)
@@ -202,17 +211,13 @@ def _written(value: object) -> str:
 
 
 def _farewell(stage: Stage, folder: Path) -> None:
-    try:
-        place = folder.relative_to(Path.cwd())
-    except ValueError:
-        place = folder
-    stage.say(
-        f"\nPlayed in {stage.seconds:.0f} s. All of it is in {place}. What to try there next:"
-    )
-    for command, why in (
-        ("sql --explain \"select max(tip_amount) from trips where pickup_datetime >= '2019'\"", ""),
-        ("plan trips --as-of 2020-05", "what will be due"),
-        ("explain trips 2018-04", "when the restored month goes back"),
-        ("status trips", "every month as it is now"),
-    ):
-        stage.shell(f"cd {place} && isotherm {command}" + (f"    # {why}" if why else ""))
+    place = str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+    stage.say(f"\nPlayed in {stage.seconds:.0f} s. All of it is in {place}. What to try next:\n")
+    activate = Path(sys.argv[0]).with_name("activate")
+    if not shutil.which("isotherm") and activate.is_file():
+        activate = activate.absolute()
+        here = activate.relative_to(Path.cwd()) if activate.is_relative_to(Path.cwd()) else activate
+        stage.shell(f"source {here}")
+    stage.shell(f"cd {place}")
+    for command, why in NEXT:
+        stage.shell(f"isotherm {command:<52}  # {why}")
