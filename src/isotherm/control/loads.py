@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from ..model.period import Period
 from ..warehouse.base import Transaction
+
+BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,11 @@ def record(tx: Transaction, load: Load, periods: Mapping[Period, int]) -> None:
             load.loaded_at,
         ],
     )
-    for period, rows in periods.items():
-        tx.execute(
-            "INSERT INTO isotherm.loaded_periods VALUES (?, ?, ?, ?)",
-            [load.dataset, str(period), rows, load.loaded_at],
-        )
+    _insert(
+        tx,
+        "isotherm.loaded_periods",
+        ((load.dataset, str(period), rows, load.loaded_at) for period, rows in periods.items()),
+    )
 
 
 def last_by_period(tx: Transaction, dataset: str) -> dict[str, datetime]:
@@ -77,10 +81,24 @@ def last_by_period(tx: Transaction, dataset: str) -> dict[str, datetime]:
 
 
 def quarantine(
-    tx: Transaction, dataset: str, file: str, line: int, reason: str, raw: str | None, at: datetime
-) -> None:
-    """Keep a row that could not be loaded."""
-    tx.execute(
-        "INSERT INTO isotherm.quarantine VALUES (?, ?, ?, ?, ?, ?)",
-        [dataset, file, line, reason, raw, at],
-    )
+    tx: Transaction,
+    dataset: str,
+    file: str,
+    broken: Iterable[tuple[int, str, str | None]],
+    at: datetime,
+) -> int:
+    """Keep rows that could not be loaded: `(line, reason, raw text)`; return how many."""
+    return _insert(tx, "isotherm.quarantine", ((dataset, file, *row, at) for row in broken))
+
+
+def _insert(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> int:
+    """Insert rows, many with one statement, and return how many there were."""
+    count, left = 0, iter(rows)
+    while batch := list(islice(left, BATCH)):
+        values = f"({', '.join('?' * len(batch[0]))})"
+        tx.execute(
+            f"INSERT INTO {table} VALUES {', '.join([values] * len(batch))}",
+            [value for row in batch for value in row],
+        )
+        count += len(batch)
+    return count

@@ -43,7 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE isotherm.loads (
             dataset VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, file VARCHAR NOT NULL,
             bytes BIGINT NOT NULL, rows BIGINT NOT NULL, quarantined BIGINT NOT NULL,
-            loaded_at TIMESTAMP NOT NULL)""",
+            loaded_at TIMESTAMP NOT NULL, PRIMARY KEY (dataset, sha256))""",
         """CREATE TABLE isotherm.loaded_periods (
             dataset VARCHAR NOT NULL, period VARCHAR NOT NULL, rows BIGINT NOT NULL,
             loaded_at TIMESTAMP NOT NULL)""",

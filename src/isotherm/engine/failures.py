@@ -15,6 +15,8 @@ class Failure(StrEnum):
     WRITES = "it writes, in a transaction that cannot"
     UNREADABLE = "something that it reads cannot be read"
     NO_MEMORY = "there is not enough memory"
+    CONFLICT = "another writer was there first"
+    CONSTRAINT = "a row breaks a rule of its table"
     OTHER = "it is wrong, or its values are"
 
 
@@ -27,8 +29,13 @@ _KINDS: tuple[tuple[type[BaseException], Failure], ...] = (
     (duckdb.InvalidInputException, Failure.UNREADABLE),
     (duckdb.InternalException, Failure.UNREADABLE),
     (duckdb.SerializationException, Failure.UNREADABLE),
+    (duckdb.TransactionException, Failure.CONFLICT),
+    (duckdb.ConstraintException, Failure.CONSTRAINT),
     (duckdb.Error, Failure.OTHER),
 )
+
+DAMAGE = (Failure.UNREADABLE, Failure.OTHER)
+"""What a file that is not as it should be leads to."""
 
 
 def failure(error: BaseException) -> Failure | None:

@@ -1,0 +1,218 @@
+"""Which type each column of texts gets: seen in a sample or in all rows, then chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..engine.base import Session
+from ..engine.sql import quote
+from ..model.dataset import Dataset
+from ..model.errors import LoadError
+from ..model.period import Unit
+from ..model.schema import Column
+from .lossless import INTEGERS
+from .options import Formats
+from .target import Pair, Table, Widening, may_widen
+from .texts import CLOCKS, NEW_TYPES, fits, is_beyond_double, looks_like, understood
+
+SAMPLE_ROWS = 20_480
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a column of texts holds.
+
+    Attributes:
+        values: How many of them are not NULL.
+        beyond: How many a DOUBLE might not hold exactly.
+        fits: How many fit each type that was tried.
+
+    """
+
+    values: int
+    beyond: int
+    fits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The type of the table's column that a column of texts goes into.
+
+    Attributes:
+        type: None if there is no value yet that would tell.
+        broken: How many values do not fit it.
+        beyond: Some numbers need more digits than a DOUBLE has.
+        blocked: The type that would hold them, but cold rows forbid it.
+
+    """
+
+    pair: Pair
+    type: str | None
+    broken: int = 0
+    beyond: bool = False
+    blocked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A choice for each column.
+
+    Attributes:
+        rows: How many were looked at.
+
+    """
+
+    rows: int
+    items: tuple[Choice, ...]
+
+    @property
+    def broken(self) -> int:
+        """How many values do not fit their columns."""
+        return sum(choice.broken for choice in self.items)
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """What choices are made from, beside what is seen.
+
+    Attributes:
+        file: The file's name, for messages.
+        types: What the user says, by the column's name in lower case.
+        candidates: What a new column may become, where that is not `NEW_TYPES`.
+
+    """
+
+    file: str
+    dataset: Dataset
+    table: Table
+    formats: Formats
+    types: Mapping[str, str]
+    candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def choose(
+        self, session: Session, relation: str, pairs: Sequence[Pair], limit: int | None = None
+    ) -> Choices:
+        """Look at the columns of a relation, all of them VARCHAR, and choose a type for each.
+
+        Args:
+            limit: How many rows are looked at; all if it is None.
+
+        Raises:
+            LoadError: there are rows, and the clock tells no time in any of them.
+
+        """
+        if limit is not None:
+            relation = f"(SELECT * FROM {relation} LIMIT {limit})"
+        terms, shape = ["count(*)"], []
+        for pair in pairs:
+            tried = self._tried(pair)
+            shape.append(tried)
+            terms += self._counts(pair, tried)
+        row = session.execute(f"SELECT {', '.join(terms)} FROM {relation}")[0]
+        found, at = [], 1
+        for pair, tried in zip(pairs, shape, strict=True):
+            counts = row[at : at + 2 + len(tried)]
+            at += len(counts)
+            fit = dict(zip(tried, counts[2:], strict=True))
+            seen = Seen(counts[0], counts[1], fit)
+            found.append(self._choice(pair, seen))
+            if pair.name == self.dataset.clock and row[0]:
+                self._check_clock(session, relation, found[-1], seen)
+        return Choices(row[0], tuple(found))
+
+    def _check_clock(self, session: Session, relation: str, clock: Choice, seen: Seen) -> None:
+        column = clock.pair.source
+        where = f"{self.file}: column {column}, the clock of {self.dataset.name},"
+        if clock.type is None:
+            raise LoadError(
+                f"{where} has no values, so that its type is not known",
+                hint=f"Say it: --type {column}=TIMESTAMP",
+            )
+        if seen.values and clock.broken == seen.values:
+            example, known = understood(session, relation, column)
+            told = " or ".join(f"--timestamp-format '{pattern}'" for pattern in known)
+            raise LoadError(
+                f"{where} is no time: {example!r}",
+                hint=f"Say how it is written: {told or '--timestamp-format, as strptime takes it'}",
+            )
+
+    def _counts(self, pair: Pair, tried: Sequence[str]) -> list[str]:
+        value = quote(pair.source)
+        test = fits if pair.column or self._said(pair) else looks_like
+        conditions = [is_beyond_double(value), *(test(value, t, self.formats) for t in tried)]
+        return [f"count({value})"] + [
+            f"count(*) FILTER (WHERE {value} IS NOT NULL AND {condition})"
+            for condition in conditions
+        ]
+
+    def _said(self, pair: Pair) -> str | None:
+        return self.types.get(pair.source.lower())
+
+    def _tried(self, pair: Pair) -> tuple[str, ...]:
+        if pair.column:
+            return (pair.column.type, *_wider(pair.column.type))
+        if said := self._said(pair):
+            return (said,)
+        if pair.name == self.dataset.clock:
+            return CLOCKS[1:] if self.dataset.unit is Unit.HOUR else CLOCKS
+        return tuple(self.candidates.get(pair.source, NEW_TYPES))
+
+    def _choice(self, pair: Pair, seen: Seen) -> Choice:
+        if pair.column:
+            return self._existing(pair, pair.column, seen)
+        if self._said(pair):
+            type_ = self._said(pair)
+        elif not seen.values:
+            return Choice(pair, None)
+        else:
+            type_ = max(seen.fits, key=lambda t: seen.fits[t], default="VARCHAR")
+            if not self._convinces(pair, seen.values, seen.fits.get(type_, 0)):
+                type_ = "VARCHAR"
+        broken = seen.values - seen.fits.get(type_ or "", seen.values)
+        return Choice(pair, type_, broken, seen.beyond > 0)
+
+    def _convinces(self, pair: Pair, values: int, fit: int) -> bool:
+        """Say whether so many values make a type; the few others are then broken, not text."""
+        if pair.name == self.dataset.clock:
+            return True
+        broken = values - fit
+        return broken == 0 or (fit > broken and broken <= max(1, values // 10))
+
+    def _existing(self, pair: Pair, column: Column, seen: Seen) -> Choice:
+        """Keep the column's type unless more values fit a wider one."""
+        type_, blocked = column.type, None
+        for wider in _wider(column.type):
+            if seen.fits[wider] <= seen.fits[type_]:
+                continue
+            if may_widen(self.table, self.dataset, column.name, column.type, wider):
+                type_ = wider
+            else:
+                blocked = blocked or wider
+        broken = seen.values - seen.fits[type_]
+        return Choice(pair, type_, broken, seen.beyond > 0, blocked if broken else None)
+
+
+def changes(
+    choices: Sequence[Choice],
+) -> tuple[tuple[Column, ...], tuple[Widening, ...], tuple[str, ...]]:
+    """Return the columns that are born, those that are widened, and those without a value."""
+    added, widened, empty = [], [], []
+    for choice in choices:
+        column = choice.pair.column
+        if choice.type is None:
+            empty.append(choice.pair.source)
+        elif column is None:
+            added.append(Column(choice.pair.name, choice.type))
+        elif choice.type != column.type:
+            widened.append(Widening(column.name, column.type, choice.type))
+    return tuple(added), tuple(widened), tuple(empty)
+
+
+def _wider(type_: str) -> tuple[str, ...]:
+    """Return the types that a column may be widened to for the sake of texts, narrow ones first."""
+    if type_ in INTEGERS:
+        low, high = INTEGERS["BIGINT"]
+        narrow = type_ != "BIGINT" and low <= INTEGERS[type_][0] and INTEGERS[type_][1] <= high
+        return ("BIGINT", "DOUBLE") if narrow else ("DOUBLE",)
+    return ("TIMESTAMP",) if type_ == "DATE" else ()
