@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ from .warehouse.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
+    from .load.loader import Loaded, Progress
+    from .load.options import ReadOptions
     from .moves.applying import Applied, Limits, Watch
     from .moves.base import Ports
 
@@ -159,6 +162,33 @@ class Lake:
         )
 
     # -- acting
+
+    def load(
+        self,
+        name: str,
+        files: Iterable[str | Path],
+        options: ReadOptions | None = None,
+        *,
+        observe: Callable[[Progress], None] = lambda _progress: None,
+    ) -> tuple[Loaded, ...]:
+        """Load files into a dataset's table: each whole or not at all, and once by its content.
+
+        Args:
+            options: How they are read; found out if not given.
+            observe: Told how far each file is, from a thread of its own.
+
+        Raises:
+            LoadError: a file cannot be loaded, and nothing of it was; those before it are in.
+            SchemaError: its types do not go with those of the table and its cold rows.
+
+        """
+        from .load.loader import load_file
+
+        dataset = self.config.dataset(name)
+        return tuple(
+            load_file(self.warehouse, dataset, file, options, now=self.clock(), observe=observe)
+            for file in files
+        )
 
     def apply(
         self,
