@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import stamina
@@ -20,15 +18,10 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     ValidationException,
 )
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Snapshot
-from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
-from pyiceberg.typedef import Record
 from pyiceberg.types import NestedField
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,14 +29,16 @@ from ..model.errors import ConflictError, SchemaError, StorageError
 from ..model.part import Part
 from ..model.period import Unit
 from ..model.schema import Column, widens
-from .commits import Commit, RememberingCatalog, swap
+from . import snapshots
+from .commits import Commit, RememberingCatalog
+from .snapshots import Pin, Seen
 from .types import iceberg_type, type_name
+
+__all__ = ["LAKE", "NAMESPACE", "PROPERTIES", "IcebergCatalog", "Pin", "Seen"]
 
 NAMESPACE = "isotherm"
 LAKE = "isotherm.lake"
 """The table property that says which lake a table belongs to."""
-MOVE = "isotherm.move"
-"""The snapshot property that says which move has made it."""
 CLOCK_PARTITION_ID = 1000
 ATTEMPTS = 8
 _TRANSFORMS = {Unit.MONTH: MonthTransform, Unit.DAY: DayTransform, Unit.HOUR: HourTransform}
@@ -56,30 +51,12 @@ PROPERTIES = {
     "commit.retry.num-retries": "30",
     # Of the files themselves Isotherm keeps those that a reader may still use.
     "write.metadata.previous-versions-max": "10",
+    # Bounds of other columns than the clock would leave out rows: Iceberg has no TIME 24:00, no
+    # infinite DATE, and its own idea of where NaN is. Parquet's own statistics are right.
+    "write.metadata.metrics.default": "counts",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """The Iceberg metadata file and snapshot that readers use."""
-
-    metadata: str
-    snapshot: int
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A dataset's table as it was at one time.
-
-    Attributes:
-        moves: Those that have a branch or a snapshot in it.
-        main: The snapshot that other engines read.
-
-    """
-
-    table: Table
-    moves: frozenset[str]
-    main: int | None
+BOUNDS = "write.metadata.metrics.column."
+"""The property that has a column's bounds written, by the column's name."""
 
 
 class IcebergCatalog:
@@ -99,9 +76,20 @@ class IcebergCatalog:
     def create(
         self, dataset: str, columns: Sequence[Column], clock: str, unit: Unit, url: str
     ) -> Pin:
-        """Create the dataset's table, empty, and return its first pin; keep one that is there."""
+        """Create the dataset's table, empty, and return its first pin; keep one that is there.
+
+        Raises:
+            SchemaError: the clock has a name that readers of Iceberg do not find.
+
+        """
         if self.exists(dataset):
             return self.head(dataset)
+        if "." in clock:  # DuckDB's reader takes it for a path, and finds no rows by it
+            raise SchemaError(
+                f"the clock {clock!r} of {dataset} has a dot in its name, and cold rows could not "
+                "be found by it",
+                hint="Rename the column, and the clock in isotherm.toml.",
+            )
         fields = [
             NestedField(number, column.name, iceberg_type(column))
             for number, column in enumerate(columns, start=1)
@@ -112,7 +100,7 @@ class IcebergCatalog:
                 Schema(*fields),
                 url,
                 _spec(fields, clock, unit),
-                properties={**PROPERTIES, LAKE: self.lake},
+                properties={**PROPERTIES, BOUNDS + clock: "full", LAKE: self.lake},
             )
             # A branch needs a snapshot to start at: an empty one, of the same commit.
             with commit, commit.update_snapshot().fast_append():
@@ -211,7 +199,8 @@ class IcebergCatalog:
         with _naming(dataset):
             for attempt in retries:
                 with attempt:
-                    return self._register(dataset, base, move, add, remove, notes)
+                    table = self._table(dataset)
+                    return snapshots.register(table, base, move, add, remove, notes)
         raise AssertionError("unreachable")
 
     def look(self, dataset: str) -> Seen | None:
@@ -221,11 +210,7 @@ class IcebergCatalog:
         """
         if not self.exists(dataset):
             return None
-        table = self._table(dataset)
-        prefix = branch_of("")
-        branches = {name.removeprefix(prefix) for name in table.refs() if name.startswith(prefix)}
-        made = {move for s in table.metadata.snapshots if (move := _move_of(s))}
-        return Seen(table, frozenset(branches | made), table.metadata.current_snapshot_id)
+        return snapshots.look(self._table(dataset))
 
     def publish(self, dataset: str, seen: Seen, pin: Pin, ended: Collection[str]) -> None:
         """Set `main` to the pin; branches of ended moves and what came before the pin go.
@@ -242,42 +227,14 @@ class IcebergCatalog:
             ConflictError: another commit came between; try again.
 
         """
-        table, refs = seen.table, seen.table.refs()
-        current = table.snapshot_by_id(pin.snapshot)
-        if current is None:
-            raise _no_snapshot(dataset, pin)
-        branches = [branch for move in ended if (branch := branch_of(move)) in refs]
-        kept = {pin.snapshot} | {
-            ref.snapshot_id for name, ref in refs.items() if name not in ("main", *branches)
-        }
-        stale = [
-            snapshot.snapshot_id
-            for snapshot in table.metadata.snapshots
-            if snapshot.snapshot_id not in kept
-            and (_order(snapshot) < _order(current) or _move_of(snapshot) in ended)
-        ]
-        behind = seen.main != pin.snapshot
-        if not (behind or branches or stale):
-            return
-        with _naming(dataset), Commit(table) as commit:
-            manage = ManageSnapshots(commit)
-            if behind:
-                manage = manage.set_current_snapshot(pin.snapshot)
-            for branch in branches:
-                manage = manage.remove_branch(branch)
-            manage.commit()
-            if stale:
-                ExpireSnapshots(commit).by_ids(stale).commit()
+        with _naming(dataset):
+            snapshots.publish(seen, pin, ended)
 
     def metadata_files(self, dataset: str) -> frozenset[str]:
         """Return the URLs of all metadata files that the dataset's table needs now."""
         table = self._table(dataset)
-        found = {table.metadata_location}
         with _naming(dataset):
-            for snapshot in table.metadata.snapshots:
-                found.add(snapshot.manifest_list)
-                found |= {manifest.manifest_path for manifest in snapshot.manifests(table.io)}
-        return frozenset(found)
+            return snapshots.metadata_files(table)
 
     def notes(self, dataset: str, pin: Pin) -> dict[str, str]:
         """Return the properties that the pin's snapshot was written with."""
@@ -285,33 +242,6 @@ class IcebergCatalog:
         if snapshot is None or snapshot.summary is None:
             return {}
         return dict(snapshot.summary.additional_properties)
-
-    def _register(
-        self,
-        dataset: str,
-        base: Pin,
-        move: str,
-        add: Sequence[str],
-        remove: Mapping[str, Part],
-        notes: Mapping[str, str],
-    ) -> Pin:
-        table = self._table(dataset)
-        if table.snapshot_by_id(base.snapshot) is None:
-            raise _no_snapshot(dataset, base)
-        branch = branch_of(move)
-        with Commit(table) as commit:
-            ManageSnapshots(commit).create_branch(base.snapshot, branch).commit()
-            added = parquet_files_to_data_files(table.io, commit.table_metadata, iter(add))
-            marks = {MOVE: move, **notes}
-            with swap(commit, table, branch, marks, adds=not remove) as change:
-                for url, part in remove.items():
-                    change.delete_data_file(_data_file(table, url, part))
-                for file in added:
-                    change.append_data_file(file)
-        made = table.snapshot_by_name(branch)
-        if made is None or made.parent_snapshot_id != base.snapshot:
-            raise StorageError(f"the snapshot of move {move} does not stand on the pin's")
-        return Pin(table.metadata_location, made.snapshot_id)
 
     def _table(self, dataset: str) -> Table:
         """Load the dataset's table.
@@ -331,16 +261,12 @@ class IcebergCatalog:
         return table
 
 
-def branch_of(move: str) -> str:
-    """Return the name of a move's branch."""
-    return f"move-{move}"
-
-
 def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpec:
     names = {field.name for field in fields}
     clock_id = next(field.field_id for field in fields if field.name == clock)
-    name = f"{clock}_{unit}"
-    while name in names:  # a column may have that name
+    # Not the clock's own name: DuckDB's reader ends the process on one with a blank or a quote.
+    name = f"clock_{unit}"
+    while name in names:
         name += "_"
     return PartitionSpec(PartitionField(clock_id, CLOCK_PARTITION_ID, _TRANSFORMS[unit](), name))
 
@@ -351,42 +277,12 @@ def _renames(table: Table, renamed: Mapping[str, str]) -> dict[str, str]:
     return {old: new for old, new in renamed.items() if old in names and new not in names}
 
 
-def _data_file(table: Table, url: str, part: Part) -> DataFile:
-    """Describe a file well enough to find it among the manifests' entries and remove it."""
-    return DataFile.from_args(
-        content=DataFileContent.DATA,
-        file_path=url,
-        file_format=FileFormat.PARQUET,
-        partition=Record(part.period.ordinal),
-        record_count=part.rows,
-        file_size_in_bytes=part.bytes,
-        spec_id=table.spec().spec_id,
-    )
-
-
-def _move_of(snapshot: Snapshot) -> str | None:
-    return snapshot.summary.additional_properties.get(MOVE) if snapshot.summary else None
-
-
-def _order(snapshot: Snapshot) -> int:
-    return snapshot.sequence_number or 0
-
-
 def _not_wider(dataset: str, column: Column, old: str) -> SchemaError:
     return SchemaError(
         f"column {column.name} of {dataset} is {column.type} now, but its cold rows are {old}, "
         "which Iceberg cannot widen to it",
         hint=f"Alter it back, or keep it as it was: "
         f'[datasets.{dataset}.cast] {column.name} = "{old}"',
-    )
-
-
-def _no_snapshot(dataset: str, pin: Pin) -> StorageError:
-    return StorageError(
-        f"the Iceberg table of {dataset} does not hold snapshot {pin.snapshot}, which the pin "
-        "names: the catalogue is not the one that the lake has written",
-        hint="Put the catalogue back from a backup; the pinned metadata file is "
-        f"{Path(pin.metadata).name}.",
     )
 
 
@@ -402,7 +298,15 @@ def _naming(dataset: str) -> Iterator[None]:
         ) from error
     except NoSuchTableError as error:
         raise StorageError(f"{dataset} has no Iceberg table in the catalogue") from error
-    except (ValidationException, SQLAlchemyError, pa.ArrowException, OSError) as error:
+    except (
+        ValidationException,
+        SQLAlchemyError,
+        pa.ArrowException,
+        ArithmeticError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise StorageError(
             f"the Iceberg table of {dataset} cannot be read or written: {error}",
             hint="Nothing was deleted. Mend the catalogue or the store, then run it again.",

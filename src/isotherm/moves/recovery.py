@@ -124,13 +124,16 @@ def sweep(ports: Ports, dataset: str) -> None:
     now, place = ports.clock(), f"{dataset}/metadata"
     with ports.warehouse.snapshot() as tx:
         recent = pins.since(tx, dataset, now - ports.grace)
-    if not recent or ports.catalog.head(dataset).snapshot != recent[0].snapshot:
+    if not ports.catalog.exists(dataset):
+        return
+    if recent and ports.catalog.head(dataset).snapshot != recent[0].snapshot:
         return  # it is not the table that the pin speaks of: everything stays
-    needed = ports.catalog.metadata_files(dataset) | {pin.metadata for pin in recent}
+    needed = ports.catalog.metadata_files(dataset) | {pin.metadata for pin in recent[:1]}
     listed = {ports.storage.url(item): item for item in ports.storage.list(METADATA, place)}
     if not needed <= listed.keys():
         return  # nor is this the folder that the table is in
     unneeded = {item for url, item in listed.items() if url not in needed}
+    read = {listed[pin.metadata] for pin in recent if pin.metadata in listed}
     with ports.warehouse.transaction() as tx:
         waiting = {
             item
@@ -139,7 +142,7 @@ def sweep(ports: Ports, dataset: str) -> None:
         }
         removals.done(tx, waiting - unneeded)
         removals.add(tx, sorted(unneeded - waiting), "", now + ports.grace)
-        due = removals.due(tx, now) & unneeded
+        due = (removals.due(tx, now) & unneeded) - read
     _remove_all(ports, due)
 
 

@@ -1,0 +1,265 @@
+"""Processes that are killed in the middle of an apply, by ports that count what passes them.
+
+Nothing in the product knows of this: the lake is built over ports that stand before the real ones
+and end the process, with SIGKILL, at the n-th thing that could outlive it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyiceberg.catalog.sql import SqlCatalog
+
+import isotherm
+from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy, waiting
+from conftest import run_sql
+from isotherm.lake import Lake
+from isotherm.model.period import Duration, between
+from isotherm.moves.applying import Limits
+from isotherm.opening import init_lake
+
+FIRST, OTHER = "2018-03", "2018-04"
+"""The partition whose move is killed, and the one that is moved first afterwards."""
+MONTHS = ("2018-03", "2018-04", "2018-05")
+
+
+@dataclass(frozen=True)
+class Story:
+    """How a lake comes to a due move of some kind.
+
+    Attributes:
+        config: The policy that leads there.
+        then: The policy that makes the move due, where it is another one.
+        early: An earlier time, at which everything due is moved first.
+        late: Whether late rows arrive after that.
+        restored: Whether the partitions are restored after that.
+        asks: Whether the move is a restore that somebody asks for.
+        now: The time at which the move is due.
+        after: The tier of each partition once nothing is due any more.
+
+    """
+
+    config: str
+    after: str
+    then: str | None = None
+    early: datetime | None = None
+    late: bool = False
+    restored: bool = False
+    asks: bool = False
+    now: datetime = datetime(2019, 7, 1)
+
+
+_EARLY = datetime(2019, 2, 1)
+_BOTH = policy(STANDARD="6 months", STANDARD_IA="14 months")
+_ARCHIVE = policy(STANDARD="6 months", GLACIER="14 months")
+STORIES = {
+    "unload": Story(policy(STANDARD="6 months"), "STANDARD"),
+    "unload to the archive": Story(policy(GLACIER="6 months"), "GLACIER"),
+    "append": Story(policy(STANDARD="6 months"), "STANDARD", early=_EARLY, late=True),
+    "retier": Story(_BOTH, "STANDARD_IA", early=_EARLY),
+    "retier to the archive": Story(_ARCHIVE, "GLACIER", early=_EARLY),
+    "restore": Story(policy(GLACIER="6 months"), "GLACIER", early=datetime(2019, 6, 30), asks=True),
+    "end of a restore": Story(policy(GLACIER="6 months"), "GLACIER", early=_EARLY, restored=True),
+    "reload": Story(policy(STANDARD="6 months"), "hot", then=policy(), early=_EARLY),
+    "expire": Story(policy(STANDARD="6 months", expire="14 months"), "gone", early=_EARLY),
+}
+
+
+def build(story: str, folder: str) -> None:
+    """Set up a lake in which the story's moves of FIRST and OTHER are due."""
+    told, clock = STORIES[story], Clock()
+    file = Path(folder) / "isotherm.toml"
+    init_lake(file, told.config)
+    with isotherm.open(file, clock=clock) as lake:
+        run_sql(
+            lake,
+            "CREATE TABLE trips (pickup TIMESTAMP, id INTEGER, fare DOUBLE)",
+            "INSERT INTO trips SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 20) HOUR, i, i / 7 "
+            "FROM range(100) t(i)",
+        )
+        if told.early:
+            clock.now = told.early
+            age(lake)
+            clock.forward(timedelta(hours=2))
+            age(lake)  # so that nothing of those moves is left to be removed
+        if told.late:
+            run_sql(
+                lake,
+                "INSERT INTO trips SELECT TIMESTAMP '2018-03-02' + INTERVAL (i) WEEK, 1000 + i, 0 "
+                "FROM range(9) t(i)",
+            )
+        if told.restored:
+            lake.apply(_restores(lake, *MONTHS))
+    if told.then:
+        file.write_text(told.then, encoding="utf-8")
+
+
+def move(lake: Lake, story: str, *periods: str) -> None:
+    """Make the story's moves of some periods, or all."""
+    if STORIES[story].asks:
+        lake.apply(_restores(lake, *(periods or MONTHS)))
+    else:
+        lake.apply(plan_of(lake, *periods), limits=Limits(expire=True))
+
+
+def _restores(lake: Lake, *periods: str) -> Any:
+    found = [period for text in periods for period in between(text)]
+    return lake.restore_plan("trips", found, Duration.parse("7 days"))
+
+
+def die(story: str, folder: str, kill_at: int, log: str) -> None:
+    """Make the move of FIRST, and be killed at its n-th step; 0 counts the steps into `log`."""
+    steps: list[str] = []
+
+    def tick(step: str) -> None:
+        steps.append(step)
+        if len(steps) == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with isotherm.open(Path(folder) / "isotherm.toml", clock=Clock(STORIES[story].now)) as real:
+        catalog = real.catalog  # opened before the process is in danger
+        lake = Lake(
+            real.config,
+            _Warehouse(real.warehouse, tick),  # type: ignore[arg-type]
+            _Port(real.storage, tick, "storage", ("stage", "publish", "copy", "restore", "remove")),  # type: ignore[arg-type]
+            lambda: _Port(catalog, tick, "catalog", ("create", "evolve", "register", "publish")),  # type: ignore[arg-type,return-value]
+            real.clock,
+        )
+        with _inside_the_ports(tick):
+            move(lake, story, FIRST)
+    Path(log).write_text(json.dumps(steps), encoding="utf-8")
+
+
+def survive(story: str, folder: str, other_first: bool, report: str) -> None:
+    """Open the lake again, finish what was begun, and write down everything that is wrong."""
+    try:
+        problems = _survive(STORIES[story], story, folder, other_first)
+    except BaseException:
+        problems = [traceback.format_exc()]
+    Path(report).write_text(json.dumps(problems), encoding="utf-8")
+
+
+def _survive(told: Story, story: str, folder: str, other_first: bool) -> list[str]:
+    problems: list[str] = []
+    clock = Clock(told.now)
+    every = list(range(100)) + (list(range(1000, 1009)) if told.late else [])
+    with isotherm.open(Path(folder) / "isotherm.toml", clock=clock) as lake:
+        expires = told.after == "gone"
+
+        def see(when: str) -> None:
+            found = ids(lake)
+            allowed = _after_expiry(every) if expires else [every]
+            if found not in allowed:
+                problems.append(f"{when}: {len(found)} rows, {len(set(found))} different ones")
+
+        see("before")
+        if other_first:
+            move(lake, story, OTHER)
+            see("between")
+        move(lake, story)
+        see("after")
+        tiers = tiers_of(lake)
+        wanted = {} if expires else dict.fromkeys(MONTHS, told.after)
+        if tiers != wanted:
+            problems.append(f"tiers: {tiers}")
+        if not told.asks and plan_of(lake).moves:
+            problems.append(f"still due: {plan_of(lake).moves}")
+        problems += untidy(lake)
+        clock.forward(timedelta(hours=2))
+        age(lake)
+        problems += untidy(lake)
+        problems += [f"still waiting for its removal: {item}" for item in waiting(lake)]
+        see("at last")
+    return problems
+
+
+def _after_expiry(every: list[int]) -> list[list[int]]:
+    """Return what may be seen while partition after partition is deleted, each in one instant."""
+    starts = [datetime(2018, 3, 1) + timedelta(hours=20 * i) for i in every]
+    months = {f"{start:%Y-%m}" for start in starts}
+    kept = [set(months), months - {FIRST}, months - {OTHER}, months - {FIRST, OTHER}, set()]
+    return [
+        [i for i, start in zip(every, starts, strict=True) if f"{start:%Y-%m}" in months_left]
+        for months_left in kept
+    ]
+
+
+class _Port:
+    """Stands before a port and counts some of its calls.
+
+    It counts before each: between two of them nothing happens that could outlive the process.
+    """
+
+    def __init__(self, port: Any, tick: Callable[[str], None], name: str, calls: tuple[str, ...]):
+        self._port, self._tick, self._name, self._calls = port, tick, name, calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if name not in self._calls:
+            return found
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self._tick(f"before {self._name}.{name}")
+            return found(*args, **kwargs)
+
+        return counted
+
+
+class _Warehouse(_Port):
+    """Counts what a transaction does to rows, and its commit."""
+
+    def __init__(self, port: Any, tick: Callable[[str], None]):
+        super().__init__(port, tick, "warehouse", ())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with self._port.transaction() as tx:
+            yield _Transaction(tx, self._tick)
+            self._tick("before commit")
+
+
+class _Transaction(_Port):
+    def __init__(self, port: Any, tick: Callable[[str], None]):
+        super().__init__(port, tick, "warehouse", ("fence", "delete", "insert"))
+
+    @property
+    def session(self) -> Any:
+        return _Port(self._port.session, self._tick, "engine", ("copy",))
+
+
+@contextmanager
+def _inside_the_ports(tick: Callable[[str], None]) -> Iterator[None]:
+    """Count the instants inside a port's call: staged but not renamed, written but not committed."""
+    replace, write = Path.replace, SqlCatalog._write_metadata
+
+    def replaced(path: Path, target: Path) -> Path:
+        tick("before the rename")
+        return replace(path, target)
+
+    def written(*args: Any, **kwargs: Any) -> None:
+        write(*args, **kwargs)
+        tick("metadata written")
+
+    Path.replace = replaced  # type: ignore[method-assign,assignment]
+    SqlCatalog._write_metadata = staticmethod(written)  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        Path.replace = replace  # type: ignore[method-assign]
+        SqlCatalog._write_metadata = staticmethod(write)  # type: ignore[method-assign]
+
+
+def put_back(template: Path, folder: Path) -> None:
+    """Bring the lake back to where its story begins; its paths must stay the same."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(template, folder)
