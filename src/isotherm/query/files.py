@@ -8,71 +8,28 @@ from ..model.errors import QueryError
 from .owned import Owned
 from .parse import Node, nodes
 
-HARMLESS = frozenset(
-    [
-        "range",
-        "generate_series",
-        "unnest",
-        "repeat",
-        "repeat_row",
-        "json_each",
-        "json_tree",
-        "icu_calendar_names",
-        "pg_timezone_names",
-        "duckdb_columns",
-        "duckdb_constraints",
-        "duckdb_databases",
-        "duckdb_extensions",
-        "duckdb_functions",
-        "duckdb_indexes",
-        "duckdb_keywords",
-        "duckdb_schemas",
-        "duckdb_sequences",
-        "duckdb_settings",
-        "duckdb_tables",
-        "duckdb_types",
-        "duckdb_views",
-        "pragma_collations",
-        "pragma_database_size",
-        "pragma_platform",
-        "pragma_show",
-        "pragma_storage_info",
-        "pragma_table_info",
-        "pragma_user_agent",
-        "pragma_version",
-        "test_all_types",
-    ]
-)
+# fmt: off
+HARMLESS = frozenset({
+    "range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree",
+    "icu_calendar_names", "pg_timezone_names", "duckdb_columns", "duckdb_constraints",
+    "duckdb_databases", "duckdb_extensions", "duckdb_functions", "duckdb_indexes",
+    "duckdb_keywords", "duckdb_schemas", "duckdb_sequences", "duckdb_settings", "duckdb_tables",
+    "duckdb_types", "duckdb_views", "pragma_collations", "pragma_database_size",
+    "pragma_platform", "pragma_show", "pragma_storage_info", "pragma_table_info",
+    "pragma_user_agent", "pragma_version", "test_all_types",
+})
+# fmt: on
 """Table functions that read nothing, or the catalog alone."""
 
-READS_FILES = frozenset(
-    [
-        "glob",
-        "iceberg_metadata",
-        "iceberg_scan",
-        "iceberg_snapshots",
-        "parquet_bloom_probe",
-        "parquet_file_metadata",
-        "parquet_full_metadata",
-        "parquet_kv_metadata",
-        "parquet_metadata",
-        "parquet_scan",
-        "parquet_schema",
-        "read_blob",
-        "read_csv",
-        "read_csv_auto",
-        "read_json",
-        "read_json_auto",
-        "read_json_objects",
-        "read_json_objects_auto",
-        "read_ndjson",
-        "read_ndjson_auto",
-        "read_ndjson_objects",
-        "read_parquet",
-        "read_text",
-        "sniff_csv",
-    ]
-)
+# fmt: off
+READS_FILES = frozenset({
+    "glob", "iceberg_metadata", "iceberg_scan", "iceberg_snapshots", "parquet_bloom_probe",
+    "parquet_file_metadata", "parquet_full_metadata", "parquet_kv_metadata", "parquet_metadata",
+    "parquet_scan", "parquet_schema", "read_blob", "read_csv", "read_csv_auto", "read_json",
+    "read_json_auto", "read_json_objects", "read_json_objects_auto", "read_ndjson",
+    "read_ndjson_auto", "read_ndjson_objects", "read_parquet", "read_text", "sniff_csv",
+})
+# fmt: on
 """Table functions that need `--allow-files`. Every other one may run SQL that nobody has checked,
 change settings, or follow a pointer."""
 

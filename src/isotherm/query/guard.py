@@ -10,7 +10,7 @@ may need those rows. Scans are known by the names of their tables, never by text
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,8 +19,11 @@ from ..engine.duckdb import DuckDBSession
 from ..engine.sql import instant, quote
 from ..model.part import Part
 from ..model.period import Period
+from .columns import mentioned
+from .names import Named
 from .place import STAND_INS, Places
 from .segments import Kind, Search, Segment
+from .times import likely
 from .whole import Whole, hot_rows
 
 
@@ -33,23 +36,19 @@ class Needed:
 
 
 def needed(
-    session: DuckDBSession,
-    places: Places,
-    sql: str,
-    wholes: Sequence[Whole],
-    named: Sequence[datetime],
+    session: DuckDBSession, places: Places, named: Named, wholes: Sequence[Whole]
 ) -> dict[str, Needed]:
     """Return what a query may need of each dataset.
 
     Args:
         session: Of the transaction that the query will run in.
-        named: Times that the query is likely to ask for.
 
     """
-    searches = {search: data for data in wholes for search in _searches(data, named)}
+    times = likely(places.side, named.tree) if wholes else ()
+    searches = {search: data for data in wholes for search in _searches(data, times)}
     waiting = any(search.questions for search in searches)
     while waiting:
-        met = _round(session, places, sql, wholes, searches)
+        met = _round(session, places, named, wholes, searches)
         waiting = any([search.answer(met) for search in searches])  # noqa: C419 - all are told
     found = {data.dataset.name: _Found() for data in wholes}
     for search, data in searches.items():
@@ -80,8 +79,8 @@ class _Found:
                 self.archived += data.layout.archived[ordinal]
 
 
-def _searches(data: Whole, named: Sequence[datetime]) -> Iterator[Search]:
-    periods = {Period.of(moment, data.dataset.unit).ordinal for moment in named}
+def _searches(data: Whole, times: Sequence[datetime]) -> Iterator[Search]:
+    periods = {Period.of(moment, data.dataset.unit).ordinal for moment in times}
     for kind, parts in ((Kind.COLD, data.layout.cold), (Kind.ARCHIVED, data.layout.archived)):
         yield Search(data.dataset.name, kind, tuple(parts), periods)
 
@@ -89,24 +88,25 @@ def _searches(data: Whole, named: Sequence[datetime]) -> Iterator[Search]:
 def _round(
     session: DuckDBSession,
     places: Places,
-    sql: str,
+    named: Named,
     wholes: Sequence[Whole],
     searches: Mapping[Search, Whole],
 ) -> set[Segment]:
     """Plan the query with a stand-in for each segment, and return those that are scanned."""
     catalog = places.empty()
+    words = mentioned(named)
     tables: dict[str, Segment] = {}
     rows: dict[str, str] = {}
     statements = [f"CREATE SCHEMA {quote(catalog, STAND_INS)}"]
     for data in wholes:
         asked = [s for search, own in searches.items() if own is data for s in search.questions]
-        named = {f"s{len(tables) + number}": segment for number, segment in enumerate(asked)}
-        statements += [_stand_in(catalog, name, s, data) for name, s in named.items()]
-        rows[data.dataset.name] = _rows(catalog, data, list(named))
-        tables.update(named)
+        made = {f"s{len(tables) + number}": segment for number, segment in enumerate(asked)}
+        statements += [_stand_in(catalog, name, s, data) for name, s in made.items()]
+        rows[data.dataset.name] = _rows(catalog, data, made, words)
+        tables.update(made)
     places.run(statements)
     places.furnish(catalog, rows, wholes)
-    scanned = {info["Table"] for info in scans(session, sql)}
+    scanned = {info["Table"] for info in scans(session, named.text)}
     return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
 
 
@@ -120,19 +120,30 @@ def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:
     return f"CREATE TABLE {table} AS SELECT * FROM (VALUES ({low}), ({high})) t(clock)"
 
 
-def _rows(catalog: str, data: Whole, names: Sequence[str]) -> str:
-    """Return the SQL of a dataset's rows while the query is planned."""
-    if not names:
-        return hot_rows(data)
+def _rows(catalog: str, data: Whole, made: Iterable[str], words: frozenset[str] | None) -> str:
+    """Return the SQL of a dataset's rows while the query is planned.
+
+    Every branch has the same columns, in a projection of its own: DuckDB does not push every filter
+    through one that it puts in between.
+
+    Args:
+        words: Other columns than these need not be there; None is all.
+
+    """
     clock = data.dataset.clock
+    columns = tuple(
+        column
+        for column in data.columns
+        if column.name == clock or words is None or column.name.casefold() in words
+    )
     picked = ", ".join(
         f"clock AS {quote(clock)}"
         if column.name == clock
         else f"CAST(error('a stand-in was read') AS {column.type}) AS {quote(column.name)}"
-        for column in data.columns
+        for column in columns
     )
-    tables = " UNION ALL ".join(f"FROM {quote(catalog, STAND_INS, name)}" for name in names)
-    return f"{hot_rows(data)} UNION ALL BY NAME SELECT {picked} FROM ({tables})"
+    branches = [f"SELECT {picked} FROM {quote(catalog, STAND_INS, name)}" for name in made]
+    return " UNION ALL ".join([hot_rows(data, columns), *branches])
 
 
 def _nodes(plan: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

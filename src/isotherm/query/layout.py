@@ -60,8 +60,9 @@ class Memory:
 
         """
         digest = tx.session.execute(
-            "SELECT count(*), bit_xor(hash(p)), sum(hash(p)::HUGEINT) FROM isotherm.parts p "
-            "WHERE dataset = ?",
+            "SELECT count(*), bit_xor(h), sum(h::HUGEINT) FROM (SELECT hash(id, tier, place, key, "
+            "restored_place, restored_key, restored_until) AS h FROM isotherm.parts "
+            "WHERE dataset = ?)",
             [dataset],
         )[0]
         known = self._parts.get(dataset)

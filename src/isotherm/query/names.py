@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from ..engine.duckdb import DuckDBSession
 from ..model.dataset import Dataset
@@ -54,6 +53,7 @@ class Named:
     Attributes:
         text: Its SQL, where the warehouse's own catalog is named nowhere.
         views: In an order in which they can be made.
+        macros: Whether it calls any of the warehouse's.
         schemas: Of the warehouse, the default one first.
 
     """
@@ -62,6 +62,7 @@ class Named:
     tree: Node
     datasets: tuple[Dataset, ...]
     views: tuple[View, ...]
+    macros: bool
     schemas: tuple[str, ...]
 
 
@@ -71,13 +72,11 @@ class Rules:
 
     Attributes:
         builtin: Functions that the warehouse's owner has not made, in lower case.
-        now: The transaction's time, UTC without zone.
 
     """
 
     datasets: Mapping[str, Dataset]
     builtin: frozenset[str]
-    now: datetime
     allow_files: bool
 
 
@@ -98,6 +97,7 @@ class _Search:
         self.rules = rules
         self.datasets: dict[str, Dataset] = {}
         self.views: dict[tuple[str, str], View] = {}
+        self.macros = False
         self.seen: set[object] = set()
 
     def resolve(self, statement: Statement) -> Named:
@@ -107,12 +107,13 @@ class _Search:
             statement.tree,
             tuple(self.datasets.values()),
             tuple(self.views.values()),
+            self.macros,
             self.owned.schemas,
         )
 
     def look_into(self, statement: Statement) -> str:
         """Note what a query names, and return its text with plain names and a steady `now()`."""
-        splices = [*plain(statement, self.owned), *steady_now(statement, self.rules.now)]
+        splices = [*plain(statement, self.owned), *steady_now(statement, self.owned)]
         files.check(statement.tree, self.owned, allow_files=self.rules.allow_files)
         for node in nodes(statement.tree):
             if node.get("type") == "BASE_TABLE":
@@ -166,6 +167,7 @@ class _Search:
         if name in self.rules.builtin:
             return
         for definition in self.owned.macros.get(name, ()):
+            self.macros = True
             if definition not in self.seen:
                 self.seen.add(definition)
                 self.look_into(one_query(self.session, definition))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 from ..engine.duckdb import DuckDBSession
@@ -18,11 +19,17 @@ class Owned:
         self.catalogs = frozenset({self.stem.casefold(), tx.warehouse.alias.casefold()})
 
     @cached_property
+    def now(self) -> datetime:
+        """The transaction's time, UTC without zone."""
+        found: datetime = self._tx.session.execute("SELECT now()::TIMESTAMP")[0][0]
+        return found
+
+    @cached_property
     def schemas(self) -> tuple[str, ...]:
         """The schemas, the default one first."""
         rows = self._tx.session.execute(
             "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? "
-            "AND NOT internal ORDER BY schema_name <> 'main', schema_name",
+            "AND (NOT internal OR schema_name = 'main') ORDER BY schema_name <> 'main', 1",
             [self._tx.warehouse.alias],
         )
         return tuple(row[0] for row in rows)
@@ -32,7 +39,7 @@ class Owned:
         """The SQL of the views, by schema and name."""
         rows = self._tx.session.execute(
             "SELECT schema_name, view_name, sql FROM duckdb_views() "
-            "WHERE database_name = ? AND NOT internal ORDER BY schema_name <> 'main', ALL",
+            "WHERE database_name = ? AND NOT internal ORDER BY schema_name <> 'main', schema_name",
             [self._tx.warehouse.alias],
         )
         return {(schema, name): sql for schema, name, sql in rows}
@@ -75,25 +82,12 @@ def builtin_functions(session: DuckDBSession, catalog: str) -> frozenset[str]:
     return (frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS) - own
 
 
-_WINDOW_FUNCTIONS = frozenset(
-    [
-        "row_number",
-        "rank",
-        "dense_rank",
-        "rank_dense",
-        "percent_rank",
-        "cume_dist",
-        "ntile",
-        "first_value",
-        "last_value",
-        "nth_value",
-        "lag",
-        "lead",
-        "fill",
-        "first",
-        "last",
-    ]
-)
+# fmt: off
+_WINDOW_FUNCTIONS = frozenset({
+    "row_number", "rank", "dense_rank", "rank_dense", "percent_rank", "cume_dist", "ntile",
+    "first_value", "last_value", "nth_value", "lag", "lead", "fill", "first", "last",
+})
+# fmt: on
 """Functions that the parser knows and the catalogue does not."""
 
 

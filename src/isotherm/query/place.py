@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 
 from ..engine.sql import quote, text
 from ..warehouse.duckdb import DuckDBTransaction
@@ -32,22 +33,23 @@ class Places:
     def __init__(self, tx: DuckDBTransaction, named: Named, cleanup: ExitStack) -> None:
         self._tx = tx
         self._named = named
-        self._side = tx.warehouse.engine.session()
+        self.side = tx.warehouse.engine.session()
+        """A session beside the query's transaction."""
         self._cleanup = cleanup
-        cleanup.callback(self._side.close)
+        cleanup.callback(self.side.close)
 
     def empty(self) -> str:
         """Make a place with nothing in it, and return its catalog."""
         catalog = f"{PRIVATE}query_{next(_NUMBERS)}"
-        self._side.execute(f"ATTACH ':memory:' AS {quote(catalog)}")
-        self._cleanup.callback(self._side.execute, f"DETACH DATABASE IF EXISTS {quote(catalog)}")
+        self.side.execute(f"ATTACH ':memory:' AS {quote(catalog)}")
+        self._cleanup.callback(self.side.execute, f"DETACH DATABASE IF EXISTS {quote(catalog)}")
         return catalog
 
     def run(self, statements: Iterable[str]) -> None:
         """Run statements beside the query's transaction."""
         script = "; ".join(statements)
         if script:
-            self._side.execute(script)
+            self.side.execute(script)
 
     def furnish(self, catalog: str, rows: Mapping[str, str], wholes: Sequence[Whole]) -> None:
         """Give names their meaning in a place, and have the transaction look there first.
@@ -56,38 +58,52 @@ class Places:
             rows: The SQL of all rows of each dataset, by its name.
 
         """
-        views = self._named.views
-        made = {"main", DATASETS, HOT, *(data.dataset.table.schema for data in wholes)}
-        made |= {view.schema for view in views}
-        self.run(f"CREATE SCHEMA IF NOT EXISTS {quote(catalog, name)}" for name in made)
-        for data in wholes:
-            self.run(_dataset(catalog, data, rows[data.dataset.name]))
+        views = {
+            name: sql
+            for data in wholes
+            for name, sql in _dataset(data, rows[data.dataset.name], self._says_hot)
+        }
+        made = {schema for schema, _ in views} | {view.schema for view in self._named.views}
+        self.run(f"CREATE SCHEMA {quote(catalog, name)}" for name in made - {"main"})
+        self.run(f"CREATE VIEW {quote(catalog, *name)} AS {sql}" for name, sql in views.items())
         path = text(",".join(self._path(catalog, made)))
         self._tx.session.execute(f"SET search_path = {path}")
-        if views:
-            self._side.execute(f"SET search_path = {path}")
-        for view in views:
+        if self._named.views:
+            self.side.execute(f"SET search_path = {path}")
+        for view in self._named.views:
             self.run(_view(catalog, self._tx.warehouse.alias, view))
 
     def _path(self, catalog: str, made: set[str]) -> Iterable[str]:
         """Yield where a name is looked for: each schema in the place, then in the warehouse."""
-        yield f"{quote(catalog)}.{quote(DATASETS)}"
         own = self._named.schemas
+        if DATASETS in made:
+            yield quote(catalog, DATASETS)
         for schema in (*own, *sorted(made - set(own) - {DATASETS, HOT})):
-            if schema in made:
+            if schema in made or schema == "main":
                 yield quote(catalog, schema)
             if schema in own:
                 yield quote(self._tx.warehouse.alias, schema)
-        if HOT not in own:  # last: its names are asked for with the schema
+        if HOT in made and HOT not in own:  # last: its names are asked for with the schema
             yield quote(catalog, HOT)
 
+    @cached_property
+    def _says_hot(self) -> bool:
+        named = self._named
+        texts = (named.text, *(view.body for view in named.views))
+        return named.macros or any(HOT in text.casefold() for text in texts)
 
-def _dataset(catalog: str, data: Whole, rows: str) -> Iterable[str]:
-    dataset = data.dataset
-    own = quote(catalog, dataset.table.schema, dataset.table.name)
-    yield f"CREATE VIEW {own} AS {rows}"
-    yield f"CREATE VIEW {quote(catalog, DATASETS, dataset.name)} AS FROM {own}"
-    yield f"CREATE VIEW {quote(catalog, HOT, dataset.name)} AS SELECT * FROM {data.hot}"
+
+def _dataset(data: Whole, rows: str, says_hot: bool) -> Iterable[tuple[tuple[str, str], str]]:
+    """Yield the views of a dataset, by schema and name.
+
+    None stands on another: DuckDB pushes fewer filters through two views than through one.
+    """
+    dataset, table = data.dataset, data.dataset.table
+    yield (table.schema, table.name), rows
+    if (table.schema, table.name.casefold()) != ("main", dataset.name.casefold()):
+        yield (DATASETS, dataset.name), rows
+    if says_hot:
+        yield (HOT, dataset.name), f"SELECT * FROM {data.hot}"
 
 
 def _view(catalog: str, alias: str, view: View) -> Iterable[str]:

@@ -26,7 +26,6 @@ from .parse import one_query
 from .place import Places
 from .refusal import refusal
 from .result import Result
-from .times import instants
 from .whole import Whole
 
 
@@ -129,14 +128,13 @@ class Reader:
     ) -> Planned:
         statement = one_query(tx.session, sql)
         owned = Owned(tx)
-        now = tx.session.execute("SELECT now()::TIMESTAMP")[0][0]
-        rules = Rules(self._datasets, self._builtin, now, options.allow_files)
+        rules = Rules(self._datasets, self._builtin, options.allow_files)
         named = resolve(tx.session, statement, owned, rules)
         wholes = tuple(
             whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
         )
         places = Places(tx, named, cleanup)
-        needed = guard.needed(tx.session, places, named.text, wholes, instants(named.tree))
+        needed = guard.needed(tx.session, places, named, wholes)
         return Planned(tx, named, wholes, places, needed)
 
     def _furnish(self, plan: Planned) -> None:
@@ -144,7 +142,7 @@ class Reader:
         rows = {}
         for data in plan.wholes:
             parts = plan.needed[data.dataset.name].cold
-            rows[data.dataset.name] = whole.hot_rows(data)
+            rows[data.dataset.name] = whole.hot_rows(data, data.columns)
             if parts:
                 data.check_lost()
                 cold = whole.cold_rows(data, parts, self._storage.url)

@@ -1,4 +1,4 @@
-"""Times that a query names: `now()` as a constant, and the dates that it is written with.
+"""Times that a query names: `now()` as a constant, and the times that it is likely to ask for.
 
 `pickup >= now() - INTERVAL 6 MONTH` compares with a TIMESTAMP WITH TIME ZONE. Where the clock is a
 TIMESTAMP, the optimizer can prove nothing of that. Isotherm's sessions are in UTC, where the same
@@ -8,104 +8,142 @@ on a side of a comparison that names no column. Everywhere else it stays what it
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
+from ..engine.duckdb import DuckDBSession
+from ..engine.failures import failure
+from .owned import Owned
 from .parse import Node, Splice, Statement, match_at, nodes
 
-MAX_INSTANTS = 32
+MAX_TIMES = 32
 
-_FUNCTIONS = frozenset({"now", "get_current_timestamp", "transaction_timestamp"})
+_NOW = frozenset({"now", "get_current_timestamp", "transaction_timestamp"})
+_TODAY = frozenset({"current_date", "today", "current_localtimestamp", "localtimestamp"})
 _CALL = re.compile(
     rb"(?:now|get_current_timestamp|transaction_timestamp|current_timestamp)\s*\(\s*\)"
     rb"|current_timestamp\b(?!\s*[.(])",
     re.IGNORECASE,
 )
-_STEADY = frozenset(
-    [
-        "+",
-        "-",
-        "*",
-        "date_trunc",
-        "to_years",
-        "to_months",
-        "to_weeks",
-        "to_days",
-        "to_hours",
-        "to_minutes",
-        "to_seconds",
-    ]
-)
+# fmt: off
+_STEADY = frozenset({
+    "+", "-", "*", "date_trunc", "to_years", "to_months", "to_weeks", "to_days", "to_hours",
+    "to_minutes", "to_seconds", "make_date", "make_timestamp",
+})
+# fmt: on
 """Functions that give equal results for a TIMESTAMP and the same instant with a zone, in UTC."""
 _STEADY_TYPES = frozenset(
-    {"INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER", "BIGINT", "VARCHAR"}
+    {"INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER", "BIGINT"}
 )
+_BY_YEAR = frozenset({"year", "date_part", "datepart", "isoyear"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def steady_now(statement: Statement, now: datetime) -> Iterator[Splice]:
-    """Yield the pieces that make `now()` a constant where it is compared with something.
-
-    Args:
-        now: The transaction's time, UTC without zone.
-
-    """
-    for node in nodes(statement.tree):
-        for side in _sides(node):
-            for call in _calls(side):
+def steady_now(statement: Statement, owned: Owned) -> Iterator[Splice]:
+    """Yield the pieces that make `now()` a constant where it is compared with something."""
+    for side in _steady_sides(statement.tree):
+        for call in nodes(side):
+            if _is_call(call, _NOW):
                 found = match_at(statement.text, call, _CALL)
                 if found:
-                    yield Splice(*found, f"CAST('{now.isoformat(' ')}' AS TIMESTAMP)")
+                    yield Splice(*found, f"CAST('{owned.now.isoformat(' ')}' AS TIMESTAMP)")
 
 
-def instants(tree: Node) -> tuple[datetime, ...]:
-    """Return the dates and times that stand in the query, UTC; what it is likely to ask for."""
-    values = (
-        node["value"]["value"]
-        for node in nodes(tree)
-        if node.get("type") == "VALUE_CONSTANT" and node["value"]["type"]["id"] == "VARCHAR"
-    )
-    dates = (value for value in values if isinstance(value, str) and _DATE.match(value))
-    return tuple(islice((found for value in dates if (found := _instant(value))), MAX_INSTANTS))
+def likely(session: DuckDBSession, tree: Node) -> tuple[datetime, ...]:
+    """Return times, UTC, that a query is likely to ask for: the search begins there.
+
+    Args:
+        session: Beside the query's transaction; one statement may be run in it.
+
+    """
+    found = [*_written(tree), *_years(tree), *_computed(session, tree)]
+    return tuple(dict.fromkeys(found))[:MAX_TIMES]
 
 
-def _sides(node: Node) -> list[Node]:
-    """Return what a comparison compares."""
-    match node.get("class"):
-        case "COMPARISON":
-            return [node["left"], node["right"]]
-        case "BETWEEN":
-            return [node["input"], node["lower"], node["upper"]]
-        case "OPERATOR" if node.get("type") in ("COMPARE_IN", "COMPARE_NOT_IN"):
-            return list(node["children"])
-        case _:
-            return []
-
-
-def _calls(side: Node) -> list[Node]:
-    """Return the calls of `now()` in a side; none if anything else in it minds their type."""
-    calls, waiting = [], [side]
-    while waiting:
-        node = waiting.pop()
-        name = str(node.get("function_name", "")).lower()
+def _steady_sides(tree: Node) -> Iterator[Node]:
+    """Yield the sides of comparisons in which nothing minds the type of `now()`."""
+    for node in nodes(tree):
         match node.get("class"):
-            case "CONSTANT":
-                continue
-            case "CAST" if node["cast_type"]["id"] in _STEADY_TYPES and not node["try_cast"]:
-                if node["cast_type"]["id"] == "VARCHAR" and node["child"]["class"] != "CONSTANT":
-                    return []
-                waiting.append(node["child"])
-            case "FUNCTION" if name in _FUNCTIONS and not node["children"]:
-                calls.append(node)
-            case "FUNCTION" if name in _STEADY:
-                waiting.extend(node["children"])
-            case "COLUMN_REF" if [n.lower() for n in node["column_names"]] == ["current_timestamp"]:
-                calls.append(node)
+            case "COMPARISON":
+                sides = [node["left"], node["right"]]
+            case "BETWEEN":
+                sides = [node["input"], node["lower"], node["upper"]]
+            case "OPERATOR" if node.get("type") in ("COMPARE_IN", "COMPARE_NOT_IN"):
+                sides = node["children"]
             case _:
-                return []
-    return calls
+                continue
+        yield from (side for side in sides if _is_steady(side))
+
+
+def _is_steady(node: Node) -> bool:
+    """Say whether an expression is made of nothing but constants and what is steady."""
+    match node.get("class"):
+        case "CONSTANT":
+            return True
+        case "CAST":
+            steady = node["cast_type"]["id"] in _STEADY_TYPES and not node["try_cast"]
+            return steady and _is_steady(node["child"])
+        case "FUNCTION" if str(node["function_name"]).lower() in _STEADY:
+            return all(_is_steady(child) for child in node["children"])
+        case "FUNCTION" | "COLUMN_REF":
+            return _is_call(node, _NOW | _TODAY)
+    return False
+
+
+def _is_call(node: Node, functions: frozenset[str]) -> bool:
+    """Say whether a node calls one of these functions; without parentheses they look as columns."""
+    if node.get("class") == "FUNCTION":
+        return str(node["function_name"]).lower() in functions and not node["children"]
+    names = [str(name).lower() for name in node.get("column_names") or ()]
+    return names == ["current_timestamp"] or (len(names) == 1 and names[0] in functions & _TODAY)
+
+
+def _written(tree: Node) -> Iterator[datetime]:
+    """Yield the dates and times that are written as text."""
+    for node in nodes(tree):
+        if node.get("type") == "VALUE_CONSTANT":
+            value = node["value"].get("value")
+            if isinstance(value, str) and _DATE.match(value) and (found := _instant(value)):
+                yield found
+
+
+def _years(tree: Node) -> Iterator[datetime]:
+    """Yield the beginnings and ends of years, where the query asks by the year."""
+    numbers: list[int] = []
+    by_year = False
+    for node in nodes(tree):
+        by_year = by_year or str(node.get("function_name", "")).lower() in _BY_YEAR
+        if node.get("type") == "VALUE_CONSTANT":
+            value = node["value"].get("value")
+            if isinstance(value, int) and 1900 <= value <= 2200:
+                numbers.append(value)
+    for number in numbers if by_year else ():
+        yield datetime(number, 1, 1)
+        yield datetime(number + 1, 1, 1)
+
+
+def _computed(session: DuckDBSession, tree: Node) -> Sequence[datetime]:
+    """Return the times that are computed from constants, as `now() - INTERVAL 6 MONTH` is."""
+    sides = [s for s in _steady_sides(tree) if s.get("class") != "CONSTANT" and not _is_typed(s)]
+    if not sides:
+        return ()
+    try:
+        query = json.loads(session.execute("SELECT json_serialize_sql('SELECT 1')")[0][0])
+        query["statements"][0]["node"]["select_list"] = sides
+        text = session.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(query)])[0][0]
+        row = session.execute(f"SELECT TRY_CAST(COLUMNS(*) AS TIMESTAMP) FROM ({text})")[0]
+    except Exception as error:
+        if failure(error) is None:
+            raise
+        return ()  # it was only to save a round
+    return [value for value in row if isinstance(value, datetime)]
+
+
+def _is_typed(side: Node) -> bool:
+    """Say whether a side is a constant with its type before or after it."""
+    return side.get("class") == "CAST" and side["child"].get("class") == "CONSTANT"
 
 
 def _instant(value: str) -> datetime | None:

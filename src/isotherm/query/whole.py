@@ -98,9 +98,8 @@ def read(tx: DuckDBTransaction, dataset: Dataset, readable_at: datetime, memory:
     )
 
 
-def hot_rows(data: Whole) -> str:
-    """Return the query of the hot rows, with the columns and types of the whole."""
-    columns = data.columns
+def hot_rows(data: Whole, columns: Sequence[Column]) -> str:
+    """Return the query of the hot rows, with columns of the whole and their types there."""
     if columns == data.table:
         return f"SELECT * FROM {data.hot}"
     own = {column.name: column.type for column in data.table}

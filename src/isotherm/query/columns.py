@@ -1,0 +1,27 @@
+"""Which columns a query can speak of: only these need a stand-in while it is planned."""
+
+from __future__ import annotations
+
+from .names import Named
+from .parse import nodes
+
+_ANY = ("STAR", "POSITIONAL_REFERENCE", "PIVOT", "SHOW_REF")
+
+
+def mentioned(named: Named) -> frozenset[str] | None:
+    """Return the words, in lower case, among which are the columns that a query uses.
+
+    None means that it may use any: by a star, by place, or in what it stands on.
+    """
+    if named.views or named.macros:
+        return None
+    words: set[str] = set()
+    for node in nodes(named.tree):
+        if node.get("type") in _ANY or node.get("class") in _ANY or node.get("column_name_alias"):
+            return None
+        if node.get("type") == "JOIN":
+            if node["ref_type"] == "NATURAL":
+                return None
+            words.update(str(name).casefold() for name in node["using_columns"])
+        words.update(str(name).casefold() for name in node.get("column_names") or ())
+    return frozenset(words)
