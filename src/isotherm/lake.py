@@ -29,6 +29,7 @@ from .plan.planner import Subject, make_plan
 from .plan.restoring import make_restore_plan
 from .plan.stale import changes
 from .plan.status import Status, make_status
+from .query.estimate import Estimate
 from .query.reader import Archived, Options, Reader
 from .query.result import Result
 from .storage.base import Storage
@@ -147,6 +148,15 @@ class Lake:
 
         """
         return self._reader.run(query, self._options(Archived(archived), allow_files))
+
+    def explain_sql(self, query: str, *, allow_files: bool = False) -> Estimate:
+        """Say what a query would read, tier by tier, and what that costs; nothing is run.
+
+        Raises:
+            QueryError: it is not one query, or it writes.
+
+        """
+        return self._reader.explain(query, self._options(Archived.REFUSE, allow_files))
 
     @cached_property
     def _reader(self) -> Reader:

@@ -56,14 +56,10 @@ def needed(
     return {name: Needed(tuple(f.cold), tuple(f.archived)) for name, f in found.items()}
 
 
-def scans(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
-    """Return what `EXPLAIN` says of each operator of the plan of a query that reads a table."""
+def plan_of(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
+    """Return what `EXPLAIN` says of each operator of the optimized plan of a query."""
     plan = json.loads(session.execute(f"EXPLAIN (FORMAT json) {sql}")[0][1])
-    return [
-        info
-        for node in _nodes(plan)
-        if isinstance(info := node.get("extra_info"), dict) and "Table" in info
-    ]
+    return [info for node in _nodes(plan) if isinstance(info := node.get("extra_info"), dict)]
 
 
 class _Found:
@@ -106,7 +102,7 @@ def _round(
         tables.update(made)
     places.run(statements)
     places.furnish(catalog, rows, wholes)
-    scanned = {info["Table"] for info in scans(session, named.text)}
+    scanned = {info.get("Table") for info in plan_of(session, named.text)}
     return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
@@ -17,6 +18,7 @@ from ..model.period import span
 from ..storage.base import Storage
 from ..warehouse.duckdb import DuckDBTransaction, DuckDBWarehouse
 from . import guard, whole
+from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
 from .layout import Memory
@@ -103,6 +105,37 @@ class Reader:
             ]
             tx.session.cursor.execute(plan.named.text)
             return Result(tx.session, tuple(notes), context, cleanup.pop_all())
+
+    def explain(self, sql: str, options: Options) -> Estimate:
+        """Say what a query would read, and what that costs; nothing is run.
+
+        Raises:
+            QueryError: it is not one query, or it writes.
+            SchemaError: a table no longer fits its cold rows.
+
+        """
+        with self._opened(options) as (tx, context, cleanup):
+            plan = self._plan(tx, context, cleanup, sql, options)
+            self._furnish(plan)
+            operators = guard.plan_of(tx.session, plan.named.text)
+            return estimate(
+                self._book,
+                {data.dataset.name: self._reads(plan, data, operators) for data in plan.wholes},
+                [note for data in plan.wholes for note in whole.notes(data)],
+            )
+
+    def _reads(self, plan: Planned, data: Whole, operators: Sequence[Mapping[str, Any]]) -> Reads:
+        table = data.dataset.table
+        name = f"{self._warehouse.alias}.{table.schema}.{table.name}"
+        hot = [int(i["Estimated Cardinality"]) for i in operators if i.get("Table") == name]
+        found = plan.needed[data.dataset.name]
+        used = columns_used(operators, (field.name for field in data.fields))
+        share = share_of(
+            plan.tx.session,
+            [self._storage.url(part.readable_location) for part in found.cold],
+            (field.id for field in data.fields if field.name in used),
+        )
+        return Reads(sum(hot) if hot else None, found.cold, found.archived, share)
 
     @contextmanager
     def _opened(self, options: Options) -> Iterator[tuple[DuckDBTransaction, Context, ExitStack]]:
