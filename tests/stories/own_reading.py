@@ -42,13 +42,18 @@ class OwnReading:
         self._ends: dict[str, str] = {}
 
     def _reader(self, files: Sequence[Path]) -> str:
-        if files[0].suffix == ".parquet":
-            return f"read_parquet({[str(f) for f in files]}, union_by_name = true)"
-        plain = []
-        for file in files:  # DuckDB's strict reader stumbles over files that mix LF and CRLF
-            plain.append(self._scratch / file.name)
-            plain[-1].write_bytes(file.read_bytes().replace(b"\r\n", b"\n"))
-        return f"read_csv({[str(f) for f in plain]}, union_by_name = true)"
+        tables = [str(file) for file in files if file.suffix == ".parquet"]
+        texts = [self._scratch / file.name for file in files if file.suffix == ".csv"]
+        for file in files:
+            if file.suffix == ".csv":  # DuckDB's strict reader refuses what mixes LF and CRLF
+                plain = file.read_bytes().replace(b"\r\n", b"\n")
+                (self._scratch / file.name).write_bytes(plain)
+        read = []
+        if texts:
+            read.append(f"FROM read_csv({[str(f) for f in texts]}, union_by_name = true)")
+        if tables:
+            read.append(f"FROM read_parquet({tables}, union_by_name = true)")
+        return f"({' UNION ALL BY NAME '.join(read)})"
 
     def question(self, condition: str = "true") -> str:
         """Return a query for count and checksum that means the same here and there."""

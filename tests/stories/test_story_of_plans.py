@@ -150,7 +150,7 @@ def test_a_restore_is_quoted_and_nothing_is_done(cold: CommandLine) -> None:
 
 def test_explain_says_what_comes_next_and_by_which_steps(warm: CommandLine) -> None:
     ran = warm("explain", "trips", "2018-02", *DUE[:2])
-    words(ran.out, ["trips 2018-02", "17 periods old", 'GLACIER = "15 months"', "hot now"])
+    words(ran.out, ["trips 2018-02", "17 months old", 'GLACIER = "15 months"', "hot now"])
     warm("apply", *DUE, "--yes")
     ran = warm("explain", "trips", "2018-12", "--as-of", "2031-01")
     words(ran.out, ["STANDARD now", "unload", "next", "1. intent", "commit", "apply --expire"])

@@ -5,7 +5,6 @@ Every answer is held against DuckDB's own reading of the files.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def load(story: Story) -> None:
     story.check()
     copy = Path("another_name" + story.trips.files[0].suffix)
     copy.write_bytes(story.trips.files[0].read_bytes())
-    words(story.command("load", "trips", str(copy)).err, [copy.name, "skipped"])
+    words(story.command("load", "trips", str(copy)).out, [copy.name, "skipped"])
     story.check()
 
 
@@ -199,7 +198,8 @@ def restore(story: Story) -> None:
     assert story.command(*one, "--yes").json["done"]
     story.check(_within(story.own.clock, month))
     again = story.command(*one, "--yes").json
-    assert (again["done"], again["dollars"]) == (True, 0)
+    assert again["done"]
+    assert again["dollars"] < quote["dollars"] / 1000  # some seconds longer, fetched no more
     everything = f"{min(story.archived())}..{max(story.archived())}"
     story.command("restore", "trips", everything, "--for", "7d", "--yes")
     story.check()
@@ -283,7 +283,7 @@ def look_back(story: Story) -> None:
     entries = story.command("journal", "trips", "--limit", "10000", "--format", "json").json
     assert entries["version"] == 1
     done = [entry for entry in entries["entries"] if entry["event"] == "done"]
-    kinds = {json.dumps(entry).split('"move": "')[1].split()[0] for entry in done}
+    kinds = {entry["detail"]["move"].split()[0] for entry in done}
     assert kinds == {"unload", "append", "restore", "retier", "reload", "expire"}
     verified = story.command("journal", "--verify", "--format", "json").json
     assert len(verified["head"]) == 64

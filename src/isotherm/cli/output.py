@@ -64,7 +64,8 @@ class Console:
         width = Measurement.get(self.rich, endless, table).maximum
         if fold and self.rich.is_terminal:
             width = min(width, self.rich.width)
-        self.rich.print(table, width=width, crop=False)
+        wide = rich.console.Console(file=self.rich.file, width=width, highlight=False)
+        wide.print(table)
 
     def groups(
         self,

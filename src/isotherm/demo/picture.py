@@ -131,9 +131,10 @@ def _months(picture: Picture, width: int, plain: bool) -> RenderableType:
         table.add_column(justify=justify, no_wrap=True)
     heads = ("month", "", "rows", "size", "lives in")
     table.add_row(*(Text(head, style="dim") for head in heads))
-    scale = max([1, *(hot.bytes for hot in picture.before.hot)]) / width
-    for partition in picture.now:
-        layers = picture.layers(partition)
+    months = [(partition, picture.layers(partition)) for partition in picture.now]
+    sizes = [sum(size for _, size in layers) for _, layers in months]
+    scale = max([1, *sizes, *(hot.bytes for hot in picture.before.hot)]) / width
+    for partition, layers in months:
         table.add_row(
             str(partition.period),
             _bar(layers, picture.bytes_before(partition.period), scale, plain),

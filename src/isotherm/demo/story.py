@@ -26,7 +26,8 @@ ECONOMIC_ROWS = 600_000
 """With fewer rows some months are too small for their moves to pay back."""
 MARK = ".isotherm-demo"
 AS_OF = str(trips.AS_OF)
-LATE = {Period.parse("2018-09"): 1_200, Period.parse("2018-02"): 40}
+LATE = {Period.parse("2018-09"): 0.02, Period.parse("2018-02"): 0.001}
+"""Months with rows that come late, and their share of a month's rows."""
 FRESH = "pickup_datetime >= '2018-04-01'"
 
 QUERIES = (
@@ -112,7 +113,8 @@ def _generate(stage: Stage, folder: Path, rows: int) -> None:
     ) as progress:
         task = progress.add_task("", total=len(trips.MONTHS))
         files = trips.write_trips(folder / "files", rows, lambda *_: progress.advance(task))
-    trips.write_late(folder / "late" / "trips_2018.csv", LATE)
+    late = {month: 1 + int(share * rows / len(files)) for month, share in LATE.items()}
+    trips.write_late(folder / "late" / "trips_2018.csv", late)
     megabytes = sum(file.stat().st_size for file in files) / 2**20
     stage.say(
         f"Generated {len(files)} months of taxi trips, about {rows:,} rows and {megabytes:.0f} MB "
@@ -134,7 +136,7 @@ def _set_up(stage: Stage) -> None:
     stage.say("\n".join(lines[first : first + 5]))
     stage.chapter("Load: exactly once, whatever the format")
     files = ("files/*.csv", "files/*.parquet")
-    stage.play(Command(("load", "trips", *files), head=4, tail=4))
+    stage.play(Command(("load", "trips", *files)))
 
 
 def _cool_down(stage: Stage, even: tuple[str, ...]) -> None:
