@@ -148,10 +148,10 @@ def misfits(
             continue
         value = quote(choice.pair.source)
         fit = f"({value} IS NULL OR {fits(value, choice.type, formats)})"
-        why = f"' does not fit {choice.type}'".replace("''", "'")
-        label = text(f"column {choice.pair.name}: ")
-        shown = f"left({value}, 100)"
-        cases.append(f"WHEN NOT {fit} THEN {label} || '''' || {shown} || '''' || {why}")
+        label = text(f"column {choice.pair.name}: '")
+        why = text(f"' does not fit {choice.type}")
+        said = f"concat({label}, left({value}, 100), {why})"
+        cases.append(f"WHEN NOT {fit} THEN [{said}, {text(choice.pair.name)}]")
         all_fit.append(fit)
     if not cases:
         return ()
@@ -184,7 +184,7 @@ def _write(
     """Write the records that can be read, each with its line; return the others."""
     broken = []
     with scratch.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for count, record in enumerate(found):
             if count % 65_536 == 0:
                 watch(count)

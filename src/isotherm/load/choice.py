@@ -18,6 +18,9 @@ from .texts import CLOCKS, NEW_TYPES, fits, is_beyond_double, looks_like, unders
 
 SAMPLE_ROWS = 20_480
 
+FEW = 5
+"""So many values, or a tenth, may be broken in a column that gets a type of the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -177,7 +180,7 @@ class Chooser:
         if pair.name == self.dataset.clock:
             return True
         broken = values - fit
-        return broken == 0 or (fit > broken and broken <= max(1, values // 10))
+        return fit >= 2 * broken and broken <= max(FEW, values // 10)
 
     def _existing(self, pair: Pair, column: Column, seen: Seen) -> Choice:
         """Keep the column's type unless more values fit a wider one."""

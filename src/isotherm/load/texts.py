@@ -34,6 +34,7 @@ COMMON_FORMATS = (
 
 _WHOLE = "'[+-]?(0|[1-9][0-9]*)'"
 _NUMBER = r"'[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?[iI]nf(inity)?'"
+_DAY = r"'\d{4,}[-/]\d{1,2}[-/]\d{1,2}'"
 _TIME = r"'\d{1,2}:\d\d(:\d\d(\.\d+)?)?'"
 
 
@@ -83,7 +84,8 @@ def fits(value: str, type_: str, formats: Formats) -> str:
 def looks_like(value: str, type_: str, formats: Formats) -> str:
     """Return the condition that a text is what somebody writes who means a type.
 
-    It is stricter than `fits`: `007` fits a BIGINT but looks like text, `1.0` like a DOUBLE.
+    It is stricter than `fits`: `007` fits a BIGINT but looks like text, `1.0` like a DOUBLE, and
+    `2019-01-01 00:00` like a TIMESTAMP.
     """
     fit = fits(value, type_, formats)
     if type_ == "BOOLEAN":
@@ -94,6 +96,11 @@ def looks_like(value: str, type_: str, formats: Formats) -> str:
         return f"regexp_full_match(trim({value}), {_NUMBER}) AND {fit}"
     if type_ == "TIME":
         return f"regexp_full_match(trim({value}), {_TIME}) AND {fit}"
+    if type_ == "DATE":
+        day = f"regexp_full_match(trim({value}), {_DAY})"
+        if formats.date:
+            day = f"({day} OR try_strptime({value}, {text(formats.date)}) IS NOT NULL)"
+        return f"{day} AND {fit}"
     if type_ == "TIMESTAMP" and not (formats.date or formats.timestamp):
         # Unlike a TIMESTAMP WITH TIME ZONE, it has nothing to say of an offset.
         return f"coalesce(TRY_CAST({value} AS TIMESTAMP) = {_moment(value, formats)}, false)"
