@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from .model.request import RequestKind
 from .plan.explain import Explanation, explain
 from .plan.plan import Plan
 from .plan.planner import Subject, make_plan
-from .plan.restoring import make_restore_plan
+from .plan.restoring import make_restore_plan, quote_of
 from .plan.stale import changes
 from .plan.status import Status, make_status
 from .query.estimate import Estimate
@@ -168,7 +168,7 @@ class Lake:
             readable_at=settings.restore_margin.after(self.clock()),
             archived=archived,
             allow_files=allow_files,
-            timeout=_seconds(settings.query_timeout),
+            timeout=settings.query_timeout.length.total_seconds(),
         )
 
     # -- acting
@@ -256,13 +256,7 @@ class Lake:
 
     def restore_quote(self, plan: Plan) -> Quote:
         """Return what a restore plan costs in all, and how long it takes."""
-        ways = {move.source.name for move in plan.moves if move.objects}
-        hours = [self.prices.classes[name].restore["Standard"].hours for name in ways]
-        return Quote(
-            "Standard",
-            sum(move.dollars.once for move in plan.moves),
-            max(hours, key=lambda span: span[1], default=(0.0, 0.0)),
-        )
+        return quote_of(plan, self.prices)
 
     def journal(self, name: str | None = None, limit: int = 1_000) -> list[Entry]:
         """Return the newest rows of the journal, the oldest of them first."""
@@ -328,7 +322,7 @@ class Lake:
             self.storage,
             self.catalog,
             self.clock,
-            timedelta(seconds=_seconds(self.config.settings.grace)),
+            self.config.settings.grace.length,
             lake,
             self._holder,
             exclusive,
@@ -397,7 +391,3 @@ class Lake:
             yield
         finally:
             self.warehouse.engine.limit_memory(None)
-
-
-def _seconds(duration: Duration) -> float:
-    return duration.in_months * 30.4375 * 86_400

@@ -83,18 +83,18 @@ def test_without_a_policy_nothing_moves_and_what_has_moved_comes_back() -> None:
         (
             "GLACIER 24 months",
             "GLACIER",
-            ["restore 2019-03 GLACIER -> GLACIER", "reload 2019-03 GLACIER -> hot"],
+            ["restore 2019-03 from GLACIER", "reload 2019-03 GLACIER -> hot"],
         ),
         (
             "STANDARD 6 months",
             "GLACIER",
-            ["restore 2019-03 GLACIER -> GLACIER", "retier 2019-03 GLACIER -> STANDARD"],
+            ["restore 2019-03 from GLACIER", "retier 2019-03 GLACIER -> STANDARD"],
         ),
         (
             "GLACIER 6 months",
             "DEEP_ARCHIVE",
             [
-                "restore 2019-03 DEEP_ARCHIVE -> DEEP_ARCHIVE",
+                "restore 2019-03 from DEEP_ARCHIVE",
                 "retier 2019-03 DEEP_ARCHIVE -> GLACIER",
             ],
         ),
@@ -131,7 +131,7 @@ def test_a_restored_partition_returns_when_its_time_is_over_and_not_before() -> 
     world = subject(trips("GLACIER 6 months"), part("2019-03", "GLACIER", restored_until=until))
     assert lines(planned(world, now=until - timedelta(seconds=1))) == []
     plan = planned(world, now=until)
-    assert lines(plan) == ["retier 2019-03 GLACIER -> GLACIER"]
+    assert lines(plan) == ["retier 2019-03 back to GLACIER"]
     assert plan.moves[0].reason == "restored until 2020-05-17 12:00 is over"
     assert plan.moves[0].dollars.saved > 0
 
@@ -168,7 +168,7 @@ def test_a_restore_ends_even_where_the_next_tier_does_not_pay() -> None:
     world = subject(trips("GLACIER 6 months, DEEP_ARCHIVE 12 months, expire 15 months"), over)
     plan = planned(world)
     assert refusals(plan) == [("retier 2019-03 GLACIER -> DEEP_ARCHIVE", "uneconomic")]
-    assert lines(plan) == ["retier 2019-03 GLACIER -> GLACIER"]
+    assert lines(plan) == ["retier 2019-03 back to GLACIER"]
 
 
 # -- late rows
@@ -226,7 +226,7 @@ def test_late_rows_do_not_stay_behind_when_the_others_are_archived() -> None:
 def test_late_rows_follow_what_comes_back_out_of_an_archive() -> None:
     world = subject(trips("STANDARD 6 months"), part("2019-03", "GLACIER"), hot("2019-03"))
     assert lines(planned(world)) == [
-        "restore 2019-03 GLACIER -> GLACIER",
+        "restore 2019-03 from GLACIER",
         "retier 2019-03 GLACIER -> STANDARD",
         "append 2019-03 hot -> STANDARD",
     ]
@@ -257,9 +257,9 @@ def test_a_mixed_partition_comes_together_where_it_is_due() -> None:
         hot("2019-03", 50),
     )
     assert lines(planned(world)) == [
-        "restore 2019-03 GLACIER -> GLACIER",
+        "restore 2019-03 from GLACIER",
         "retier 2019-03 GLACIER -> STANDARD_IA",
-        "restore 2019-03 DEEP_ARCHIVE -> DEEP_ARCHIVE",
+        "restore 2019-03 from DEEP_ARCHIVE",
         "retier 2019-03 DEEP_ARCHIVE -> STANDARD_IA",
         "append 2019-03 hot -> STANDARD_IA",
         "retier 2019-03 STANDARD -> STANDARD_IA",

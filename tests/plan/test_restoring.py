@@ -45,8 +45,8 @@ def test_a_restore_is_one_move_a_month_with_its_price_and_its_end() -> None:
     )
     plan = restore(world, "2019-03..2019-04")
     assert lines(plan) == [
-        "restore 2019-03 GLACIER -> GLACIER",
-        "restore 2019-04 GLACIER -> GLACIER",
+        "restore 2019-03 from GLACIER",
+        "restore 2019-04 from GLACIER",
     ]
     assert {move.until for move in plan.moves} == {WEEK}
     assert plan.moves[0].reason == "asked for until 2020-05-17 12:00"
@@ -92,7 +92,7 @@ def test_after_a_restore_the_plan_brings_it_back_when_its_time_is_over() -> None
     world = subject(ARCHIVE, part("2019-03", "GLACIER"))
     opened = applied(world, restore(world))
     assert lines(planned(opened)) == []
-    assert lines(planned(opened, now=WEEK)) == ["retier 2019-03 GLACIER -> GLACIER"]
+    assert lines(planned(opened, now=WEEK)) == ["retier 2019-03 back to GLACIER"]
 
 
 def test_small_days_are_restored_together() -> None:
@@ -100,7 +100,7 @@ def test_small_days_are_restored_together() -> None:
     days = [str(period) for period in between("2019-03-01..2019-03-31")]
     world = subject(dataset, *(part(day, "GLACIER", size=1_000) for day in days))
     plan = make_restore_plan(world, [Period.parse(d) for d in days], WEEK, NOW, BOOK)
-    assert lines(plan) == ["restore 2019-03-01..2019-03-31 GLACIER -> GLACIER"]
+    assert lines(plan) == ["restore 2019-03-01..2019-03-31 from GLACIER"]
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,11 @@ class Duration:
             return datetime.max
 
     @property
+    def length(self) -> timedelta:
+        """The length, with months of 30.4375 days."""
+        return timedelta(days=self.months * 30.4375, seconds=self.seconds)
+
+    @property
     def in_months(self) -> float:
         """The length in months of 30.4375 days; for comparing and for dollars."""
         return self.months + self.seconds / (30.4375 * 86_400)

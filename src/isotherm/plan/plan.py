@@ -83,7 +83,10 @@ class Move:
         return span(self.periods)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.dataset} {self.span} {self.source} -> {self.target}"
+        way = f"{self.source} -> {self.target}"
+        if self.source == self.target:  # a restore, or the end of one
+            way = f"from {self.source}" if self.kind is Kind.RESTORE else f"back to {self.target}"
+        return f"{self.kind} {self.dataset} {self.span} {way}"
 
 
 @dataclass(frozen=True, slots=True)

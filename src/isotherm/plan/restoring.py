@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
+from ..cost.dollars import Quote
 from ..cost.prices import PriceBook
 from ..model.errors import RequestError
 from ..model.part import Part, Partition
@@ -46,6 +47,17 @@ def make_restore_plan(
     numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
     basis = {dataset.name: basis_of(inventory, numbered)}
     return Plan(now, now, numbered, (), basis, {dataset.name: terms_of(dataset)})
+
+
+def quote_of(plan: Plan, book: PriceBook) -> Quote:
+    """Return what a restore plan costs in all, and how long it takes."""
+    ways = {move.source.name for move in plan.moves if move.objects}
+    hours = [book.classes[name].restore["Standard"].hours for name in ways]
+    return Quote(
+        "Standard",
+        sum(move.dollars.once for move in plan.moves),
+        max(hours, key=lambda span: span[1], default=(0.0, 0.0)),
+    )
 
 
 def _archived(subject: Subject, period: Period, partition: Partition | None) -> list[Part]:
