@@ -125,8 +125,8 @@ def json_records(source: Source, encoding: str) -> Iterator[Record]:
     """Yield the lines of a newline-delimited JSON that are not empty."""
     with source.open() as content:
         for line in _lines(source, lines(content, encoding)):
-            body = line.text.strip()
-            if body:
+            body = line.text.rstrip("\r\n")
+            if body.strip():
                 yield Record(line.number, body, [body], line.reason)
 
 
@@ -214,7 +214,8 @@ def _keys(session: Session, relation: str) -> tuple[str, ...]:
     keys = f"json_keys({quote(RAW)})"
     rows = session.execute(
         f"SELECT k FROM (SELECT {quote(LINE)} AS l, unnest({keys}) AS k, "
-        f"generate_subscripts({keys}, 1) AS p FROM {relation}) GROUP BY k ORDER BY min((l, p))"
+        f"generate_subscripts({keys}, 1) AS p FROM {relation}) "
+        "WHERE k <> '' GROUP BY k ORDER BY min((l, p))"
     )
     return tuple(row[0] for row in rows)
 

@@ -18,7 +18,7 @@ from .options import OnError
 from .records import Record
 from .salvage import salvage
 from .source import Source
-from .target import Table, match
+from .target import Plan, Table, match
 from .texts import CLOCKS
 from .typed import described
 from .write import Job, Loaded, write
@@ -34,6 +34,8 @@ def load(job: Job, table: Table, folder: Path) -> Loaded:
     encoding = job.options.encoding or "utf-8"
     by_line = _is_by_line(job.source, encoding)
     if encoding == "utf-8":
+        if job.source.head.translate(None, b" \t\r\n") == b"[]":
+            return write(job, Plan(table, ()), "")
         _check_begins(job.source)
         try:
             return _fast(job, table)
