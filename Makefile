@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench bench-full lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
@@ -21,6 +21,9 @@ check: $(READY)  ## format, lint, types, import direction, docs
 
 bench: $(READY)  ## measure against hand-written SQL; a few minutes
 	@$(BIN)/python -m bench
+
+bench-full: $(READY)  ## with the long measurements, too: a month of 100M rows
+	@$(BIN)/python -m bench --full
 
 lock: $(READY)  ## resolve requirements.lock anew
 	@$(BIN)/pip install --quiet uv

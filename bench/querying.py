@@ -1,0 +1,99 @@
+"""`sql` against what a person would write who knows where the rows are."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+import isotherm
+from isotherm.lake import Lake
+
+from . import data
+from .applying import COLD, month
+from .ratio import Ratio, in_turn, ratio_of, say, seconds
+
+TIMES = 15
+ALLOWED = 0.020
+"""Seconds that planning may take."""
+PARTITIONS = 3_650
+START = "2010-01-01"
+"""Of the daily partitions: the last of them has long been over."""
+QUERIES = {
+    "all columns of dear trips": "SELECT * FROM {table} WHERE {when} AND fare > 70",
+    "by day": "SELECT pickup::DATE, payment, count(*), sum(total), avg(distance) FROM {table} "
+    "WHERE {when} GROUP BY ALL",
+    "by driver": "SELECT driver_id, count(*), sum(total), max(tip) FROM {table} "
+    "WHERE {when} GROUP BY ALL",
+}
+
+
+def measure(folder: Path) -> list[Ratio]:
+    """Query a cold month and a hot one, on the lake that `applying` has left."""
+    with (
+        isotherm.open(folder / "lake" / "isotherm.toml") as lake,
+        data.plain(folder / "plain.duckdb") as connection,
+    ):
+        cold, hot = COLD // 2, COLD + 1
+        file = _object(lake, cold)
+        return [
+            *_ratios(lake, connection, "cold", month(cold), f"read_parquet('{file}')", 1.15),
+            *_ratios(lake, connection, "hot", month(hot), "trips", 1.05),
+        ]
+
+
+def measure_many(folder: Path) -> list[Ratio]:
+    """Query one day of many daily partitions."""
+    rows = PARTITIONS * 20
+    base = data.warehouse(folder / "days.duckdb", data.trips(rows, PARTITIONS, start=START))
+    with data.lake(folder / "days", base, "day") as lake, data.plain() as connection:
+        taken = seconds(lambda: lake.apply(lake.plan("trips", even_if_uneconomic=True)))
+        cold = len(lake.inventory("trips").parts)
+        day = date.fromisoformat(START) + timedelta(days=PARTITIONS // 2)
+        when = f"pickup >= TIMESTAMP '{day}' AND pickup < TIMESTAMP '{day + timedelta(days=1)}'"
+        query = "SELECT count(*), sum(total) FROM {table} WHERE {when}"
+        file = _object(lake, PARTITIONS // 2)
+        pairs = _pairs(lake, connection, query, when, f"read_parquet('{file}')")
+    say(f"  {cold:,} partitions, unloaded in {taken:.0f} s")
+    more = [(ours - plain) * 1_000 for ours, plain in pairs]
+    name = f"sql, one day of {cold:,} partitions: milliseconds more than read_parquet"
+    return [ratio_of(name, more, ALLOWED * 1_000)]
+
+
+def _ratios(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, tier: str, when: str, table: str, bar: float
+) -> list[Ratio]:
+    ratios = []
+    for name, query in QUERIES.items():
+        pairs = _pairs(lake, connection, query, when, table)
+        less = [(ours - ALLOWED) / plain for ours, plain in pairs]
+        as_it_is = [ours / plain for ours, plain in pairs]
+        ratios += [
+            ratio_of(f"sql, {tier} month, {name}: less 20 ms", less, bar),
+            ratio_of(f"sql, {tier} month, {name}: as it is", as_it_is, None),
+        ]
+    return ratios
+
+
+def _pairs(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, query: str, when: str, table: str
+) -> list[tuple[float, float]]:
+    ours = query.format(table="trips", when=when)
+    plain = query.format(table=table, when=when)
+    answer = lake.sql(ours).arrow().num_rows
+    assert answer == connection.execute(plain).to_arrow_table().num_rows > 0
+    pairs = in_turn(
+        lambda: lake.sql(ours).arrow(),
+        lambda: connection.execute(plain).to_arrow_table(),
+        TIMES,
+    )
+    middle = sorted(pairs)[len(pairs) // 2]
+    say(f"  sql {middle[0]:.3f} s, by hand {middle[1]:.3f} s")
+    return pairs
+
+
+def _object(lake: Lake, number: int) -> str:
+    """Return the file of a cold partition, the first is 0."""
+    parts = sorted(lake.inventory("trips").parts, key=lambda part: part.period)
+    return str(lake.storage.url(parts[number].location)).removeprefix("file://")
