@@ -94,7 +94,7 @@ def test_sql_that_is_not_one_query_over_datasets_is_refused(
 
 
 def test_an_unknown_table_is_answered_with_the_datasets(warm: CommandLine) -> None:
-    words(warm("sql", "select * from rides", code=QUERY).err, ["rides", "datasets: trips"])
+    words(warm("sql", "select * from rides", code=QUERY).err, ["rides", "trips"])
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,17 @@ def run(
         on_error=on_error,
     )
     loaded: list[Loaded] = []
-    with opened(config, wait=wait) as lake, bar("{task.fields[rate]}") as progress:
-        task = progress.add_task("load", total=len(files), rate="")
-        for number, file in enumerate(files):
-            watch = partial(_show, progress, task, number, file.name)
-            loaded += lake.load(dataset, [file], options, observe=watch)
+    with opened(config, wait=wait) as lake:
+        try:
+            with bar("{task.fields[rate]}") as progress:
+                task = progress.add_task("load", total=len(files), rate="")
+                for number, file in enumerate(files):
+                    watch = partial(_show, progress, task, number, file.name)
+                    loaded += lake.load(dataset, [file], options, observe=watch)
+        finally:  # what is in is said when the bar is gone, also where a later file fails
             if format_ is Format.TABLE:
-                _report(loaded[-1])
+                for item in loaded:
+                    _report(item)
     if format_ is Format.TABLE:
         _together(loaded)
     else:

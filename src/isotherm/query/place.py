@@ -67,11 +67,14 @@ class Places:
         self.run(f"CREATE SCHEMA {quote(catalog, name)}" for name in made - {"main"})
         self.run(f"CREATE VIEW {quote(catalog, *name)} AS {sql}" for name, sql in views.items())
         path = text(",".join(self._path(catalog, made)))
-        self._tx.session.execute(f"SET search_path = {path}")
         if self._named.views:
             self.side.execute(f"SET search_path = {path}")
-        for view in self._named.views:
-            self.run(_view(catalog, self._tx.warehouse.alias, view))
+            for view in self._named.views:
+                self.run(_view(catalog, self._tx.warehouse.alias, view))
+            # A catalog that is looked into by default cannot be detached.
+            self.side.execute("USE memory.main")
+        # Last: from here on the transaction sees no more of the place than there is now.
+        self._tx.session.execute(f"SET search_path = {path}")
 
     def _path(self, catalog: str, made: set[str]) -> Iterable[str]:
         """Yield where a name is looked for: each schema in the place, then in the warehouse."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from ..cost.amounts import money
 from ..cost.amounts import size as amount
@@ -42,7 +43,7 @@ def refusal(
             found.append((name, str(first), str(last)))
             restores.append(f"isotherm restore {name} {span} --for {DAYS:g}d")
         if parts:
-            spellings.append(spelling(tree, data))
+            spellings.append(spelling(tree, data, max(part.period for part in parts).end))
     return ArchivedError(
         "the query may need archived partitions:\n" + "\n".join(lines),
         hint="Restore them: "
@@ -54,8 +55,13 @@ def refusal(
     )
 
 
-def spelling(tree: Node, data: Whole) -> str:
-    """Say how to write the query so that less of a dataset may be needed."""
+def spelling(tree: Node, data: Whole, after: datetime) -> str:
+    """Say how to write the query so that less of a dataset may be needed.
+
+    Args:
+        after: The end of the last archived period that the query may need.
+
+    """
     clock = data.dataset.clock
     for side, other in _comparisons(tree):
         wrapper = _wrapper(side, data)
@@ -67,7 +73,8 @@ def spelling(tree: Node, data: Whole) -> str:
             )
         if _is(side, clock) and other.get("class") == "SUBQUERY":
             return f"What a subquery yields is not known before: compare {clock} with a value"
-    return f"Or bound {clock} more closely: WHERE {clock} >= '2019-03-05'"
+    day = str(after).removesuffix(" 00:00:00")
+    return f"Or bound {clock} more closely: WHERE {clock} >= '{day}'"
 
 
 def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:
