@@ -30,6 +30,7 @@ from isotherm.opening import init_lake
 
 FIRST, OTHER = "2018-03", "2018-04"
 """The partition whose move is killed, and the one that is moved first afterwards."""
+ONE_THREAD = "[settings]\nthreads = 1\n"
 MONTHS = ("2018-03", "2018-04", "2018-05")
 
 
@@ -79,7 +80,7 @@ def build(story: str, folder: str) -> None:
     """Set up a lake in which the story's moves of FIRST and OTHER are due."""
     told, clock = STORIES[story], Clock()
     file = Path(folder) / "isotherm.toml"
-    init_lake(file, told.config)
+    init_lake(file, ONE_THREAD + told.config)
     with isotherm.open(file, clock=clock) as lake:
         run_sql(
             lake,
@@ -101,7 +102,7 @@ def build(story: str, folder: str) -> None:
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
     if told.then:
-        file.write_text(told.then, encoding="utf-8")
+        file.write_text(ONE_THREAD + told.then, encoding="utf-8")
 
 
 def move(lake: Lake, story: str, *periods: str) -> None:
@@ -239,7 +240,7 @@ class _Transaction(_Port):
 
 @contextmanager
 def _inside_the_ports(tick: Callable[[str], None]) -> Iterator[None]:
-    """Count the instants inside a port's call: staged but not renamed, written but not committed."""
+    """Count what happens inside a call: staged but not renamed, written but not committed."""
     replace, write = Path.replace, SqlCatalog._write_metadata
 
     def replaced(path: Path, target: Path) -> Path:

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
 from pathlib import Path
@@ -20,13 +20,12 @@ AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _warm_processes() -> Iterator[None]:
+def _warm_processes() -> None:
     """Fork from a process that has imported everything and opened nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
         FORKS.set_forkserver_preload(["warm"])
         forkserver.ensure_running()
-    yield
 
 
 def run(target: Callable[..., None], *args: object) -> int | None:

@@ -6,6 +6,7 @@ Every function may be called at any time and any number of times.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from functools import partial
 
 from ..catalog.iceberg import Pin
@@ -19,6 +20,14 @@ METADATA = "iceberg"
 """The folder of the store where the tables' metadata lies, as the tier of its locations."""
 
 
+class Ending(Enum):
+    """How an attempt at a move ended that did not come to its end by itself."""
+
+    UNDONE = "rolled back"
+    OVERTAKEN = "given up by another process, and rolled back"
+    DONE = "finished"
+
+
 def recover(ports: Ports) -> tuple[Intent, ...]:
     """Abandon every open intent, and clear away what it left; returns those it abandoned.
 
@@ -29,20 +38,17 @@ def recover(ports: Ports) -> tuple[Intent, ...]:
     return tuple(intent for intent in left if abandon(ports, intent, "its process ended"))
 
 
-def settle(ports: Ports, intent: Intent, why: str) -> bool:
-    """Find out whether a move has committed, and undo what is left of one that has not.
-
-    Returns:
-        Whether it has committed.
-
-    """
+def settle(ports: Ports, intent: Intent, why: str) -> Ending:
+    """Find out how a failed attempt has ended, and undo what is left of one without a commit."""
     if abandon(ports, intent, why):
-        return False
+        return Ending.UNDONE
     with ports.warehouse.snapshot() as tx:
         state = intents.state(tx, intent.move)
-    if state == intents.ABANDONED:  # by a recoverer, before this mover wrote its last file
+    if state == intents.DONE:
+        return Ending.DONE
+    if state == intents.ABANDONED:  # before this mover wrote its last file
         clear(ports, intent)
-    return state == intents.DONE
+    return Ending.OVERTAKEN
 
 
 def abandon(ports: Ports, intent: Intent, why: str) -> bool:

@@ -12,12 +12,13 @@ from ..catalog.iceberg import Pin
 from ..control import intents, journal, parts, pins, removals
 from ..control.intents import Intent
 from ..model.dataset import Dataset
-from ..model.errors import ConflictError
+from ..model.errors import ConflictError, IsothermError
 from ..plan.plan import Kind, Move
 from ..plan.steps import Step, steps
 from . import recovery
 from .base import Act, Ports
 from .expire import Expire
+from .recovery import Ending
 from .reload import Reload
 from .restore import Restore
 from .retier import Retier
@@ -88,22 +89,34 @@ class Runner:
                     self._take(step, act)
                 self.observe(move, Step.COMMIT)
         except BaseException as error:
-            if not self._settle(intent, error):
+            failure = self._settle(intent, error)
+            if failure is error:
                 raise
+            if failure:
+                raise failure from error
         outcome = Outcome(move, act.id, _rows(act), sum(part.bytes for part in act.change.add))
         self._after(order[commit + 1 :], move)
         return outcome
 
-    def _settle(self, intent: Intent, error: BaseException) -> bool:
-        """Clear away what a failed attempt left; True if its commit took place after all."""
+    def _settle(self, intent: Intent, error: BaseException) -> BaseException | None:
+        """Clear away what a failed attempt left.
+
+        Returns:
+            What to raise; None if the commit took place after all.
+
+        """
         move = f"{intent.kind} {intent.dataset} {', '.join(intent.periods)}"
         try:
-            done = recovery.settle(self.ports, intent, f"{type(error).__name__}: {error}")
-        except Exception as second:  # the next apply settles it
-            error.add_note(f"{move} was begun; the next apply settles it ({second})")
-            return False
-        error.add_note(f"{move} was {'finished' if done else 'rolled back'}")
-        return done and isinstance(error, Exception)
+            ending = recovery.settle(self.ports, intent, f"{type(error).__name__}: {error}")
+        except IsothermError as second:
+            error.add_note(f"{move} was begun, and the next apply settles it: {second}")
+            return error
+        error.add_note(f"{move} was {ending.value}")
+        if not isinstance(error, Exception) or ending is Ending.UNDONE:
+            return error
+        if ending is Ending.OVERTAKEN:
+            return ConflictError(f"{move} was {ending.value}", hint="Run apply again.")
+        return None
 
     def _intend(self, dataset: Dataset, move: Move, id_: str) -> Intent:
         """Say in a transaction of its own that the move begins."""
