@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..engine.duckdb import DuckDBSession
+from ..engine.failures import failure
 from ..engine.sql import instant, quote
 from ..model.part import Part
 from ..model.period import Period
@@ -101,9 +102,29 @@ def _round(
         rows[data.dataset.name] = _rows(catalog, data, made, words)
         tables.update(made)
     places.run(statements)
-    places.furnish(catalog, rows, wholes)
-    scanned = {info.get("Table") for info in plan_of(session, named.text)}
+    scanned = {
+        info.get("Table") for info in _planned(session, places, catalog, named, rows, wholes)
+    }
     return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
+
+
+def _planned(
+    session: DuckDBSession,
+    places: Places,
+    catalog: str,
+    named: Named,
+    rows: Mapping[str, str],
+    wholes: Sequence[Whole],
+) -> list[Mapping[str, Any]]:
+    """Plan the query in its provable spelling, or as it is where that one has no meaning."""
+    try:
+        places.furnish(catalog, rows, wholes, provable=True)
+        return plan_of(session, named.provable)
+    except Exception as error:
+        if failure(error) is None:
+            raise
+        places.furnish(places.empty(), rows, wholes)
+        return plan_of(session, named.text)
 
 
 def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:
@@ -138,7 +159,12 @@ def _rows(catalog: str, data: Whole, made: Iterable[str], words: frozenset[str] 
         else f"CAST(error('a stand-in was read') AS {column.type}) AS {quote(column.name)}"
         for column in columns
     )
-    branches = [f"SELECT {picked} FROM {quote(catalog, STAND_INS, name)}" for name in made]
+    branches = [
+        # The limit keeps filters out of the scan, where DuckDB would join several of them to one
+        # of which it proves nothing.
+        f"SELECT {picked} FROM (FROM {quote(catalog, STAND_INS, name)} LIMIT 100%)"
+        for name in made
+    ]
     return " UNION ALL ".join([hot_rows(data, columns), *branches])
 
 

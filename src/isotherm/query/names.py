@@ -19,6 +19,7 @@ from . import files
 from .owned import Owned
 from .parse import Node, Statement, nodes, one_query, spliced
 from .plain import place_of, plain
+from .provable import provable
 from .times import steady_now
 
 _IDENT = r'(?:"(?:[^"]|"")*"|[\w$]+)'
@@ -35,6 +36,7 @@ class View:
 
     Attributes:
         columns: The names of its columns in parentheses, where it was made with them.
+        provable: Its body as the optimizer understands it best.
         neighbours: Tables of its own schema that it names without one.
 
     """
@@ -43,6 +45,7 @@ class View:
     name: str
     columns: str
     body: str
+    provable: str
     neighbours: tuple[str, ...] = ()
 
 
@@ -52,6 +55,7 @@ class Named:
 
     Attributes:
         text: Its SQL, where the warehouse's own catalog is named nowhere.
+        provable: The same as the optimizer understands it best; it is planned and never run.
         views: In an order in which they can be made.
         macros: Whether it calls any of the warehouse's.
         schemas: Of the warehouse, the default one first.
@@ -59,6 +63,7 @@ class Named:
     """
 
     text: str
+    provable: str
     tree: Node
     datasets: tuple[Dataset, ...]
     views: tuple[View, ...]
@@ -97,13 +102,15 @@ class _Search:
         self.rules = rules
         self.datasets: dict[str, Dataset] = {}
         self.views: dict[tuple[str, str], View] = {}
+        self.clocks = frozenset(d.clock.casefold() for d in rules.datasets.values())
         self.macros = False
         self.seen: set[object] = set()
 
     def resolve(self, statement: Statement) -> Named:
-        text = self.look_into(statement)
+        text, proof = self.look_into(statement)
         return Named(
             text,
+            proof,
             statement.tree,
             tuple(self.datasets.values()),
             tuple(self.views.values()),
@@ -111,16 +118,17 @@ class _Search:
             self.owned.schemas,
         )
 
-    def look_into(self, statement: Statement) -> str:
-        """Note what a query names, and return its text with plain names and a steady `now()`."""
-        splices = [*plain(statement, self.owned), *steady_now(statement, self.owned)]
+    def look_into(self, statement: Statement) -> tuple[str, str]:
+        """Note what a query names, and return its text with plain names, and a provable one."""
+        names = list(plain(statement, self.owned))
+        proof = [*steady_now(statement, self.owned), *provable(statement, self.clocks)]
         files.check(statement.tree, self.owned, allow_files=self.rules.allow_files)
         for node in nodes(statement.tree):
             if node.get("type") == "BASE_TABLE":
                 self.enter_table(*place_of(node, self.owned))
             elif "function_name" in node:
                 self.enter_function(str(node["function_name"]).casefold())
-        return spliced(statement.text, splices)
+        return spliced(statement.text, names), spliced(statement.text, [*names, *proof])
 
     def enter_table(self, schema: str, name: str) -> None:
         """Note the datasets that a table's name may mean, and the views that it may be."""
@@ -144,11 +152,11 @@ class _Search:
             raise QueryError(f"the view {name} cannot be read over whole datasets: {sql}")
         statement = one_query(self.session, found["body"])
         try:
-            body = self.look_into(statement)
+            body, proof = self.look_into(statement)
         except QueryError as error:
             raise QueryError(f"the view {name}: {error.message}", hint=error.hint) from error
         beside = self.neighbours(schema, statement) if schema != "main" else ()
-        return View(schema, name, found["columns"] or "", body, beside)
+        return View(schema, name, found["columns"] or "", body, proof, beside)
 
     def neighbours(self, schema: str, statement: Statement) -> tuple[str, ...]:
         """Return the tables of a view's own schema that it names alone: they come first there."""

@@ -51,11 +51,19 @@ class Places:
         if script:
             self.side.execute(script)
 
-    def furnish(self, catalog: str, rows: Mapping[str, str], wholes: Sequence[Whole]) -> None:
+    def furnish(
+        self,
+        catalog: str,
+        rows: Mapping[str, str],
+        wholes: Sequence[Whole],
+        *,
+        provable: bool = False,
+    ) -> None:
         """Give names their meaning in a place, and have the transaction look there first.
 
         Args:
             rows: The SQL of all rows of each dataset, by its name.
+            provable: Spell the owner's views for the optimizer.
 
         """
         views = {
@@ -70,7 +78,8 @@ class Places:
         if self._named.views:
             self.side.execute(f"SET search_path = {path}")
             for view in self._named.views:
-                self.run(_view(catalog, self._tx.warehouse.alias, view))
+                body = view.provable if provable else view.body
+            self.run(_view(catalog, self._tx.warehouse.alias, view, body))
             # A catalog that is looked into by default cannot be detached.
             self.side.execute("USE memory.main")
         # Last: from here on the transaction sees no more of the place than there is now.
@@ -109,9 +118,9 @@ def _dataset(data: Whole, rows: str, says_hot: bool) -> Iterable[tuple[tuple[str
         yield (HOT, dataset.name), f"SELECT * FROM {data.hot}"
 
 
-def _view(catalog: str, alias: str, view: View) -> Iterable[str]:
+def _view(catalog: str, alias: str, view: View, body: str) -> Iterable[str]:
     for name in view.neighbours:
         made = quote(catalog, view.schema, name)
         yield f"CREATE VIEW IF NOT EXISTS {made} AS FROM {quote(alias, view.schema, name)}"
-    body = view.body.rstrip().rstrip(";")
-    yield f"CREATE VIEW {quote(catalog, view.schema, view.name)} {view.columns} AS {body}"
+    made = quote(catalog, view.schema, view.name)
+    yield f"CREATE VIEW {made} {view.columns} AS {body.rstrip().rstrip(';')}"

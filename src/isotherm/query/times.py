@@ -62,31 +62,33 @@ def likely(session: DuckDBSession, tree: Node) -> tuple[datetime, ...]:
     return tuple(dict.fromkeys(found))[:MAX_TIMES]
 
 
-def _steady_sides(tree: Node) -> Iterator[Node]:
-    """Yield the sides of comparisons in which nothing minds the type of `now()`."""
+def comparison_sides(tree: Node) -> Iterator[list[Node]]:
+    """Yield what is compared with each other, comparison by comparison."""
     for node in nodes(tree):
         match node.get("class"):
             case "COMPARISON":
-                sides = [node["left"], node["right"]]
+                yield [node["left"], node["right"]]
             case "BETWEEN":
-                sides = [node["input"], node["lower"], node["upper"]]
+                yield [node["input"], node["lower"], node["upper"]]
             case "OPERATOR" if node.get("type") in ("COMPARE_IN", "COMPARE_NOT_IN"):
-                sides = node["children"]
-            case _:
-                continue
-        yield from (side for side in sides if _is_steady(side))
+                yield node["children"]
 
 
-def _is_steady(node: Node) -> bool:
+def _steady_sides(tree: Node) -> Iterator[Node]:
+    """Yield the sides of comparisons in which nothing minds the type of `now()`."""
+    yield from (side for sides in comparison_sides(tree) for side in sides if is_steady(side))
+
+
+def is_steady(node: Node) -> bool:
     """Say whether an expression is made of nothing but constants and what is steady."""
     match node.get("class"):
         case "CONSTANT":
             return True
         case "CAST":
             steady = node["cast_type"]["id"] in _STEADY_TYPES and not node["try_cast"]
-            return steady and _is_steady(node["child"])
+            return steady and is_steady(node["child"])
         case "FUNCTION" if str(node["function_name"]).lower() in _STEADY:
-            return all(_is_steady(child) for child in node["children"])
+            return all(is_steady(child) for child in node["children"])
         case "FUNCTION" | "COLUMN_REF":
             return _is_call(node, _NOW | _TODAY)
     return False

@@ -1,0 +1,153 @@
+"""The query once more, for the optimizer alone, in a spelling of which it can prove more.
+
+What `pickup::DATE` or `year(pickup)` lets through is a range of time, but DuckDB does not see it on
+every type of clock, nor through a subquery. Of `date_trunc` it does. So where the clock is wrapped
+so and compared with nothing but constants, the text that is planned says `date_trunc`, which is the
+same for every type of clock, as sessions are in UTC. The query that runs stays as it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .parse import Node, Splice, Statement, match_at
+from .times import comparison_sides, is_steady
+
+_COLUMN = re.compile(
+    rb'(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+))*'
+)
+_STRING = re.compile(rb"'(?:[^']|'')*'")
+_NUMBER = re.compile(rb"\d{4}(?![\w.])")
+_YEAR_PARTS = frozenset({"year", "years", "yr", "y", "yrs"})
+_UNITS = {"DATE": "day", "TIMESTAMP": "microseconds", "TIMESTAMP WITH TIME ZONE": "microseconds"}
+_TYPES = {
+    "DATE": rb"DATE",
+    "TIMESTAMP": rb"TIMESTAMP(?:\s+WITHOUT\s+TIME\s+ZONE)?(?!TZ)",
+    "TIMESTAMP WITH TIME ZONE": rb"TIMESTAMP(?:TZ|\s+WITH\s+TIME\s+ZONE)",
+}
+_END = rb"(?![\w(\[]|\s*[(\[])"
+
+
+def provable(statement: Statement, clocks: frozenset[str]) -> Iterator[Splice]:
+    """Yield the pieces that unwrap a clock where it is compared with constants.
+
+    Args:
+        clocks: The names of the datasets' clocks, in lower case.
+
+    """
+    for sides in comparison_sides(statement.tree):
+        for place, side in enumerate(sides):
+            found = _unwrapped(statement, side, [*sides[:place], *sides[place + 1 :]], clocks)
+            if found:
+                yield from found
+                break
+
+
+def _unwrapped(
+    statement: Statement, side: Node, others: Sequence[Node], clocks: frozenset[str]
+) -> list[Splice] | None:
+    """Return the splices of one comparison; None if it is no such one, or is spelled strangely."""
+    column = _wrapped(side)
+    if column is None or not _is_clock(column, clocks):
+        return None
+    if side["class"] == "CAST":
+        type_ = side["cast_type"]["id"]
+        around = _cast_around(statement, column, type_)
+        unit = _UNITS[type_]
+        values = [_beside_cast(statement, other, type_) for other in others]
+    else:
+        around = _year_around(statement, column)
+        unit = "year"
+        values = [_year(statement, other) for other in others]
+    if around is None or any(value is None for value in values):
+        return None
+    start, end, name = around
+    unwrapped = Splice(start, end, f"date_trunc('{unit}', {name})")
+    return [unwrapped, *(value for found in values if found for value in found)]
+
+
+def _wrapped(side: Node) -> Node | None:
+    """Return the column in a cast to a type of time, or of which the year is taken."""
+    if side.get("class") == "CAST" and side["cast_type"]["id"] in _UNITS:
+        found = None if side["try_cast"] else side["child"]
+    elif side.get("class") == "FUNCTION" and side["function_name"] == "year":
+        found = side["children"][0] if len(side["children"]) == 1 else None
+    elif side.get("class") == "FUNCTION" and side["function_name"] == "date_part":
+        part, *rest = side["children"]
+        by_year = part.get("class") == "CONSTANT" and part["value"].get("value") in _YEAR_PARTS
+        found = rest[0] if by_year and len(rest) == 1 else None
+    else:
+        found = None
+    return found if found and found.get("type") == "COLUMN_REF" else None
+
+
+def _is_clock(column: Node, clocks: frozenset[str]) -> bool:
+    names = column["column_names"]
+    return len(names) < 4 and str(names[-1]).casefold() in clocks
+
+
+Around = tuple[int, int, str] | None
+"""Where a wrapped column begins and ends with what is around it, and its name as it is written."""
+
+
+def _cast_around(statement: Statement, column: Node, type_: str) -> Around:
+    """Find `column::TYPE` or `CAST(column AS TYPE)`."""
+    name = _TYPES[type_]
+    short = re.compile(rb"\s*::\s*" + name + _END, re.IGNORECASE)
+    before = re.compile(rb"\bCAST\s*\(\s*$", re.IGNORECASE)
+    after = re.compile(rb"\s+AS\s+" + name + rb"\s*\)", re.IGNORECASE)
+    return _around(statement, column, None, short) or _around(statement, column, before, after)
+
+
+def _year_around(statement: Statement, column: Node) -> Around:
+    """Find `year(column)`, `date_part('year', column)` or `extract(year FROM column)`."""
+    before = re.compile(
+        rb"\b(?:year\s*\(|date_?part\s*\(\s*'\w+'\s*,|extract\s*\(\s*'?\w+'?\s+FROM)\s*$",
+        re.IGNORECASE,
+    )
+    return _around(statement, column, before, re.compile(rb"\s*\)"))
+
+
+def _around(
+    statement: Statement,
+    column: Node,
+    before: re.Pattern[bytes] | None,
+    after: re.Pattern[bytes],
+) -> Around:
+    found = match_at(statement.text, column, _COLUMN)
+    if not found:
+        return None
+    raw = statement.text.encode()
+    start, end = found
+    name = raw[start:end].decode()
+    closing = after.match(raw, end)
+    opening = before.search(raw[:start]) if before else None
+    if not closing or (before and not opening):
+        return None
+    return (opening.start() if opening else start), closing.end(), name
+
+
+def _beside_cast(statement: Statement, other: Node, type_: str) -> list[Splice] | None:
+    """Return what makes the other side fit; None if nothing is known of it."""
+    if other.get("class") != "CONSTANT":
+        return [] if is_steady(other) else None
+    if other["value"]["type"]["id"] != "VARCHAR":
+        return None
+    if type_ != "DATE":
+        return []
+    found = match_at(statement.text, other, _STRING)
+    if not found:
+        return None
+    raw = statement.text.encode()[slice(*found)].decode()
+    return [Splice(*found, f"CAST({raw} AS DATE)")]  # a time in it is of no account
+
+
+def _year(statement: Statement, other: Node) -> list[Splice] | None:
+    """Return what makes a year the day on which it begins; None if it is something else."""
+    if other.get("class") != "CONSTANT" or other["value"]["type"]["id"] != "INTEGER":
+        return None
+    found = match_at(statement.text, other, _NUMBER)
+    if not found:
+        return None
+    return [Splice(*found, f"DATE '{other['value']['value']:04}-01-01'")]
