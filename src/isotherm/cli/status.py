@@ -103,6 +103,7 @@ def _totals(console: Console, status: DatasetStatus) -> None:
         for total in status.tiers
     ]
     if rows:
+        console.message("")
         console.table(
             ("tier", "rows", "size", "objects", "a month"), rows, right="rows size objects a_month"
         )

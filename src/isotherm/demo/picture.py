@@ -172,7 +172,7 @@ def _legend(picture: Picture, plain: bool) -> Text:
     text = Text(" " * 9)
     for tier in sorted({p.tier for p in picture.now} | {HOT}, key=lambda t: t.rank):
         text.append(f"{fills.get(tier.name, '#') * 3} {tier}   ", style=_style(tier))
-    text.append((PLAIN_BEFORE if plain else BEFORE) * 3 + " no longer taken")
+    text.append((PLAIN_BEFORE if plain else BEFORE) * 3 + " saved")
     for ageless in picture.now.ageless:
         rows = "1 row never ages" if ageless.rows == 1 else f"{ageless.rows:,} rows never age"
         text.append(f"\n{' ' * 9}{rows}: {ageless.reason}", style="dim")
@@ -182,10 +182,10 @@ def _legend(picture: Picture, plain: bool) -> Text:
 def _dollars(picture: Picture) -> RenderableType:
     shares = by_tier(picture)
     total = Share()
-    table = Table.grid(padding=(0, 3))
+    table = Table.grid(padding=(0, 2))
     for number in range(7):
         table.add_column(justify="right" if number else "left", no_wrap=True)
-    heads = ("tier", "months", "rows", "size", "$ a month, all hot", "$ a month now", "")
+    heads = ("tier", "months", "rows", "size", "$ all hot", "$ now", "")
     table.add_row(*(Text(head, style="bold") for head in heads))
     most = max((share.now for share in shares.values()), default=0.0)
     places = next((n for n in range(2, 9) if most * 10**n >= 100), 9)
@@ -233,7 +233,7 @@ def _summary(picture: Picture) -> Text:
         return Text()
     large = TEN_TERABYTES / GB * picture.book.hot
     return Text.assemble(
-        (f" A row in the warehouse is counted with {picture.row_bytes:.0f} bytes.\n", "dim"),
+        (f" Dollars a month; a row in the warehouse takes {picture.row_bytes:.0f} bytes.\n", "dim"),
         " The same months at 10 TB: ",
         (f"${large:,.0f}", "bold"),
         " a month all hot, ",

@@ -32,13 +32,13 @@ FRESH = "pickup_datetime >= '2018-04-01'"
 
 QUERIES = (
     (
-        "Trips and takings a quarter",
+        "Trips a quarter",
         "SELECT year(pickup_datetime) || ' Q' || quarter(pickup_datetime) AS quarter, "
-        'count(*) AS trips, sum(total_amount) / 1e6 AS "$ million" '
+        'count(*) AS trips, sum(total_amount) / 1e6 AS "$M" '
         f"FROM trips WHERE {FRESH} GROUP BY 1 ORDER BY 1",
     ),
     (
-        "The five busiest hours",
+        "Busiest hours",
         "SELECT hour(pickup_datetime) || ':00' AS hour, count(*) AS trips, "
         "avg(trip_distance) AS miles "
         f"FROM trips WHERE {FRESH} GROUP BY 1 ORDER BY trips DESC, hour LIMIT 5",
@@ -46,7 +46,7 @@ QUERIES = (
     (
         "A column born in 2019",
         "SELECT strftime(pickup_datetime, '%Y-%m') AS month, "
-        'count(congestion_surcharge) AS surcharged, sum(congestion_surcharge) AS "$" '
+        'count(congestion_surcharge) AS rows, sum(congestion_surcharge) AS "$" '
         f"FROM trips WHERE {FRESH} GROUP BY 1 HAVING month IN "
         "('2018-04', '2018-12', '2019-01', '2019-02', '2019-06') ORDER BY 1",
     ),
@@ -57,7 +57,7 @@ NEXT = (
     ("status trips", "as it is today"),
     (f"plan trips --as-of {trips.AS_OF.shifted(3)}", "three months later"),
     ("explain trips 2018-04", "when it goes back"),
-    ('sql --explain "select max(tip_amount) from trips"', "what it reads"),
+    ('sql --explain "select count(*) from trips"', "what it reads"),
 )
 
 
@@ -222,4 +222,4 @@ def _farewell(stage: Stage, folder: Path) -> None:
         stage.shell(f"source {here}")
     stage.shell(f"cd {place}")
     for command, why in NEXT:
-        stage.shell(f"isotherm {command:<52}  # {why}")
+        stage.shell(f"isotherm {command:<42}  # {why}")
