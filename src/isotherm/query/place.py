@@ -79,7 +79,7 @@ class Places:
             self.side.execute(f"SET search_path = {path}")
             for view in self._named.views:
                 body = view.provable if provable else view.body
-            self.run(_view(catalog, self._tx.warehouse.alias, view, body))
+                self.run(_view(catalog, self._tx.warehouse.alias, view, body))
             # A catalog that is looked into by default cannot be detached.
             self.side.execute("USE memory.main")
         # Last: from here on the transaction sees no more of the place than there is now.

@@ -1,11 +1,14 @@
-"""A lake with rows in every tier, beside the same rows in plain tables."""
+"""Lakes with rows in every tier, beside the same rows in plain tables; tests only look."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import pytest
 
 import isotherm
 from ageing import Clock
@@ -93,3 +96,21 @@ def make(folder: Path, clock_type: str) -> Aged:
 def same(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> bool:
     """Say whether two answers have the same rows, in whatever order."""
     return Counter(one) == Counter(other)
+
+
+@pytest.fixture(scope="session", params=["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+def aged(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Aged]:
+    """Return a lake with rows in every tier, once for each type of clock."""
+    made = make(tmp_path_factory.mktemp("aged"), request.param)
+    yield made
+    made.lake.close()
+
+
+@pytest.fixture(scope="session")
+def plain_aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aged]:
+    """Return a lake with rows in every tier, its clock a TIMESTAMP."""
+    made = make(tmp_path_factory.mktemp("plain"), "TIMESTAMP")
+    yield made
+    made.lake.close()
