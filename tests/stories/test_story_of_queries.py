@@ -80,7 +80,10 @@ def test_explain_shows_tiers_files_bytes_and_what_it_would_cost(cold: CommandLin
     words(ran.out, ["STANDARD", "STANDARD_IA", "$"])
     assert "GLACIER" not in ran.out
     assert cold("sql", query, "--explain", "--format", "json").json["version"] == 1
-    words(cold("sql", "select sum(fare) from trips", "--explain").flat, ["GLACIER", "restoring costs", "Spectrum"])
+    words(
+        cold("sql", "select sum(fare) from trips", "--explain").flat,
+        ["GLACIER", "restoring costs", "Spectrum"],
+    )
 
 
 def test_rows_of_another_table_can_be_joined(cold: CommandLine) -> None:
