@@ -154,6 +154,9 @@ def test_a_reader_that_leaves_a_pipe_early_is_no_error(warm: CommandLine) -> Non
     line = f'set -o pipefail; {COMMAND} sql "{query}" --format csv | head -1'
     ran = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (ran.stdout.strip(), ran.stderr, ran.returncode) == ("id,id", "", 0)
+    line = f"set -o pipefail; {COMMAND} plan --as-of {AS_OF} | head -1"
+    ran = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (ran.stderr, ran.returncode) == ("", 0)
 
 
 def test_a_file_gets_no_colours_and_no_progress_bars(warm: CommandLine) -> None:

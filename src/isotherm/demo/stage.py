@@ -117,6 +117,10 @@ class Trimmed(io.TextIOBase):
         """Say whether the target is a terminal: Rich asks for it."""
         return self._target.isatty()
 
+    def fileno(self) -> int:
+        """Return the target's descriptor: Rich turns it away when a pipe is closed."""
+        return self._target.fileno()
+
     def writable(self) -> bool:
         """Say that it can be written."""
         return True
