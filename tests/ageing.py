@@ -96,6 +96,9 @@ def untidy(lake: Lake) -> list[str]:
         found += [f"branch: {name}" for name in table.table.refs() if name != "main"]
         if pin and head.snapshot != pin.snapshot:
             found.append(f"main is {head.snapshot}, the pin is {pin.snapshot}")
+        pinned = {task.file.file_path for task in table.table.scan().plan_files()}
+        read = {lake.storage.url(part.readable_location) for part in kept if part.pinned_location}
+        found += [f"main and control differ by {url}" for url in pinned ^ read]
         files = lake.catalog.metadata_files("trips") | ({pin.metadata} if pin else set())
         there = {lake.storage.url(item) for item in lake.storage.list("iceberg")}
         found += [f"metadata is missing: {url}" for url in files - there]

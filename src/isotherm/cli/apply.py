@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from ..plan.plan import Move, Plan
     from ..plan.steps import Step
 
-COMMITTED = ("publish", "seal", "remove")
-"""The steps that come after a move's commit."""
-
 
 def run(
     dataset: Annotated[
@@ -112,10 +109,9 @@ def run_plan(
         watch = Watch(on_step, on_done, lambda: stop[0])
         try:
             applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
-        except KeyboardInterrupt:
-            in_hand = progress.tasks[0]
-            fate = "Done" if in_hand.fields["step"] in COMMITTED else "Rolled back"
-            err().message(f"{fate}: {in_hand.description}. The moves before it are done.")
+        except KeyboardInterrupt as interrupt:
+            for note in getattr(interrupt, "__notes__", ()):
+                err().message(f"{note}. The moves before it are done.")
             raise
     stopped = stop[0] and bool(applied.left)
     if stopped and applied.done:
@@ -154,6 +150,8 @@ def _plan(lake: Lake, dataset: str | None, as_of: str | None, even: bool) -> Pla
 
 
 def _report(applied: Applied, format_: Format) -> None:
+    for error in applied.untidy:
+        err().message(f"Not cleared away yet, the next apply tries again: {error.message}")
     if format_ is Format.JSON:
         write_json(_json(applied))
         return

@@ -12,7 +12,7 @@ from ..control import parts as control_parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote, within
 from ..model.dataset import Dataset
-from ..model.errors import SchemaError
+from ..model.errors import ConflictError, SchemaError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period, ranges
 from ..model.schema import Column, cold_columns
@@ -108,15 +108,33 @@ class Act:
     def count(self) -> None:
         """Find what there is to be deleted, and set `change`."""
 
-    def fence(self) -> None:
-        """Make sure that no other writer has changed the rows that will be deleted.
+    def compare(self) -> None:
+        """Hold what was copied against the rows of this snapshot.
 
         Raises:
-            ConflictError: they have changed.
+            VerifyError: it does not equal them.
 
         """
-        if not self.ports.exclusive and self.moved.rows:
-            self.tx.fence(self.dataset.table, self.hot_rows(), self.moved)
+
+    def fence(self) -> None:
+        """Keep other writers away, and make sure that the rows are those that were moved.
+
+        Raises:
+            ConflictError: another writer has changed them.
+            VerifyError: nobody has; the copy is wrong.
+
+        """
+        if self.ports.exclusive or not self.moved.rows:
+            return
+        found = self.tx.fence(self.dataset.table, self.hot_rows())
+        if found == self.moved:
+            return
+        self.compare()
+        raise ConflictError(
+            f"rows of {self.dataset.table} were changed while they were moved "
+            f"({self.moved.rows} rows then, {found.rows} now, or other values)",
+            hint="Nothing was moved. Run the same command again.",
+        )
 
     def delete(self) -> None:
         """Delete the moved rows from the warehouse.

@@ -23,9 +23,9 @@ METADATA = "iceberg"
 class Ending(Enum):
     """How an attempt at a move ended that did not come to its end by itself."""
 
-    UNDONE = "rolled back"
-    OVERTAKEN = "given up by another process, and rolled back"
-    DONE = "finished"
+    UNDONE = "Rolled back"
+    OVERTAKEN = "Given up by another process, and rolled back"
+    DONE = "Done"
 
 
 def recover(ports: Ports) -> tuple[Intent, ...]:

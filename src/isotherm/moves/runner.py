@@ -89,7 +89,7 @@ class Runner:
                     self._take(step, act)
                 self.observe(move, Step.COMMIT)
         except BaseException as error:
-            failure = self._settle(intent, error)
+            failure = self._settle(move, intent, error)
             if failure is error:
                 raise
             if failure:
@@ -98,24 +98,23 @@ class Runner:
         self._after(order[commit + 1 :], move)
         return outcome
 
-    def _settle(self, intent: Intent, error: BaseException) -> BaseException | None:
+    def _settle(self, move: Move, intent: Intent, error: BaseException) -> BaseException | None:
         """Clear away what a failed attempt left.
 
         Returns:
             What to raise; None if the commit took place after all.
 
         """
-        move = f"{intent.kind} {intent.dataset} {', '.join(intent.periods)}"
         try:
             ending = recovery.settle(self.ports, intent, f"{type(error).__name__}: {error}")
         except IsothermError as second:
-            error.add_note(f"{move} was begun, and the next apply settles it: {second}")
+            error.add_note(f"Begun, and to be settled by the next apply ({second}): {move}")
             return error
-        error.add_note(f"{move} was {ending.value}")
+        error.add_note(f"{ending.value}: {move}")
         if not isinstance(error, Exception) or ending is Ending.UNDONE:
             return error
         if ending is Ending.OVERTAKEN:
-            return ConflictError(f"{move} was {ending.value}", hint="Run apply again.")
+            return ConflictError(f"{ending.value}: {move}", hint="Run apply again.")
         return None
 
     def _intend(self, dataset: Dataset, move: Move, id_: str) -> Intent:
@@ -155,18 +154,18 @@ class Runner:
     def _after(self, order: tuple[Step, ...], move: Move) -> None:
         """Do what follows a commit; what fails of it is done by the next apply."""
         for step in order:
-            self.observe(move, step)
             try:
+                self.observe(move, step)
                 if step is Step.PUBLISH:
                     recovery.publish(self.ports, move.dataset)
                 elif step is Step.SEAL:
                     recovery.seal(self.ports)
                 elif step is Step.REMOVE:
                     recovery.remove_due(self.ports)
-            except Exception:  # the move is made; `recovery.tidy` tries again and tells
+            except IsothermError:  # the move is made; `recovery.tidy` tries again and tells
                 return
             except BaseException as error:
-                error.add_note(f"{move} was finished")
+                error.add_note(f"{Ending.DONE.value}: {move}")
                 raise
 
 

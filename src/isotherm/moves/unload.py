@@ -7,7 +7,7 @@ import json
 from ..control import pins
 from ..engine.sql import listed, quote
 from ..model.errors import ConflictError, SchemaError, StorageError, VerifyError
-from ..model.part import Location, Part
+from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from .base import Act, Change, check_drift, selected
 
@@ -29,23 +29,41 @@ class Unload(Act):
         self.change = Change(add=parts, register=seen)
 
     def verify(self) -> None:
-        """Hash what was read from the warehouse and what is in each object."""
+        """Read each object back, count and hash it.
+
+        The fence holds the hash against the warehouse's rows when nobody can change them any more;
+        where there is no fence, it is done here.
+        """
         for part in self.change.add:
-            hot = self.tx.session.digest(self.hot_rows([part.period]))
-            source = self.tx.session.parquet([self.ports.storage.url(part.location)])
-            cold = self.tx.session.digest(f"SELECT {selected(self.cold)} FROM {source}")
+            cold = self._digest(part)
+            if cold.rows != part.rows:
+                raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
+            self.moved += cold
+        if self.ports.exclusive:
+            self.compare()
+
+    def compare(self) -> None:
+        """Hold each object against the rows of this snapshot."""
+        for part in self.change.add:
+            hot, cold = self.tx.session.digest(self.hot_rows([part.period])), self._digest(part)
             if hot != cold:
-                raise VerifyError(
-                    f"object {part.location} does not equal the rows of {part.period} in "
-                    f"{self.dataset.table}: {cold.rows} rows against {hot.rows}, or other values",
-                    hint="Nothing was deleted. Run the same command again; if it fails again, "
-                    "the store or a column's type loses values.",
-                )
-            self.moved += hot
+                raise self._unequal(part, f"{cold.rows} rows against {hot.rows}, or other values")
 
     def delete(self) -> None:
         """Delete what was copied."""
         delete_moved(self)
+
+    def _digest(self, part: Part) -> Digest:
+        source = self.tx.session.parquet([self.ports.storage.url(part.location)])
+        return self.tx.session.digest(f"SELECT {selected(self.cold)} FROM {source}")
+
+    def _unequal(self, part: Part, what: str) -> VerifyError:
+        return VerifyError(
+            f"object {part.location} does not equal the rows of {part.period} in "
+            f"{self.dataset.table}: {what}",
+            hint="Nothing was deleted. Run the same command again; if it fails again, "
+            "the store or a column's type loses values.",
+        )
 
     def _target(self, period: Period) -> Location:
         return self.new_location(self.move.target.name, period, 0)
