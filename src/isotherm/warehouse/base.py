@@ -39,13 +39,15 @@ class Transaction(Protocol):
         """Estimate how many bytes the table's rows take in the warehouse."""
         ...
 
-    def fence(self, table: TableName, select: str, expected: Digest) -> None:
-        """Make sure that the rows of `select` are still those of this snapshot.
+    def fence(self, table: TableName, select: str) -> Digest:
+        """Keep other writers away from the table until the commit.
 
-        From here to the commit no other writer can change them unseen.
+        Returns:
+            The digest of the rows of `select` as all others see them now, so that whoever knows
+            them otherwise learns that they were changed since this snapshot.
 
         Raises:
-            ConflictError: they have changed.
+            ConflictError: another writer was there first.
             SchemaError: the table cannot be fenced.
 
         """
