@@ -44,4 +44,6 @@ def failure(error: BaseException) -> Failure | None:
         return Failure.STOPPED
     if isinstance(error, duckdb.Error) and "read-only" in str(error):
         return Failure.WRITES
+    if type(error) is duckdb.Error:  # Parquet pages that make no sense have no class of their own
+        return Failure.UNREADABLE
     return next((kind for cls, kind in _KINDS if isinstance(error, cls)), None)

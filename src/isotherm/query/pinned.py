@@ -45,12 +45,13 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
 
     """
     try:
-        text = session.execute("SELECT content FROM read_text(?)", [pin.metadata])[0][0]
-        metadata = json.loads(text)
-        schema = _schema(metadata, pin.snapshot)
+        found = session.execute("SELECT content FROM read_text(?)", [pin.metadata])
+        if not found:
+            raise ValueError("there is no such file")
+        schema = _schema(json.loads(found[0][0]), pin.snapshot)
         return tuple(Field(f["id"], f["name"], _type(f["type"])) for f in schema["fields"])
     except Exception as error:
-        if failure(error) is None and not isinstance(error, ValueError | KeyError | TypeError):
+        if failure(error) is None and not isinstance(error, ValueError | LookupError | TypeError):
             raise
         raise StorageError(
             f"the Iceberg metadata of {pin.dataset}, {pin.metadata}, cannot be read: {error}",
