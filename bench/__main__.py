@@ -26,6 +26,7 @@ LONG: dict[str, tuple[Measure, ...]] = {"memory": (memory.make, memory.measure)}
 
 def main() -> None:
     options = _options()
+    folder = options.data.absolute() / "made"  # all that is removed after
     chosen = {**GROUPS, **LONG}
     names = options.only or [*GROUPS, *(LONG if options.full else ())]
     ratios = []
@@ -34,12 +35,12 @@ def main() -> None:
             found = []
             for act in chosen[name]:
                 say(f"{name}: {act.__module__}.{act.__name__}")
-                found += alone(act, options.data)
+                found += alone(act, folder)
             write(found, HERE / "results" / f"{name}.json")
             ratios += found
     finally:
         if not options.keep:
-            shutil.rmtree(options.data, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.write(table(ratios) + "\n")
 
 
