@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from . import config as configuration
 from .config import Config
@@ -45,6 +46,7 @@ def open_lake(
     Raises:
         ConfigError: the config is wrong, or `isotherm init` has not been run.
         BusyError: another process holds the warehouse.
+
     """
     config = configuration.read(path)
     warehouse = _warehouse(config, read_only=read_only, wait=wait)
@@ -64,6 +66,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
 
     Returns:
         The config, and whether it was written now.
+
     """
     file = Path(path).absolute()
     fresh = not file.exists()
@@ -111,7 +114,7 @@ def _catalog(config: Config, lake: str) -> IcebergCatalog:
     from .catalog.iceberg import IcebergCatalog
 
     file = config.folder / _rest(config, "catalog", config.catalog.url, "sqlite")
-    return IcebergCatalog(f"sqlite:///{file}", _storage(config).metadata_url(""), lake)
+    return IcebergCatalog(f"sqlite:///{quote(str(file))}", _storage(config).metadata_url(""), lake)
 
 
 def _rest(config: Config, section: str, url: str, scheme: str) -> str:
@@ -119,6 +122,7 @@ def _rest(config: Config, section: str, url: str, scheme: str) -> str:
 
     Raises:
         ConfigError: it has another scheme.
+
     """
     found, colon, rest = url.partition(":")
     if found != scheme or not colon or not rest:

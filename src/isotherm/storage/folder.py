@@ -31,6 +31,12 @@ class FolderStorage:
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the folders this lake's own, where they are new."""
         for folder in self._folders():
+            if found := [sign for sign in "#?" if sign in str(folder)]:
+                raise StorageError(
+                    f"the folder {folder} has a {found[0]} in its path, which the URL of an "
+                    "object cannot have",
+                    hint="Choose another folder: [storage] in isotherm.toml.",
+                )
             tiers = sorted(tier for tier in used if self._folder(tier) == folder)
             if tiers and not (folder / MARK).exists():
                 raise _not_there(folder, f"objects of {', '.join(tiers)} should be in it")

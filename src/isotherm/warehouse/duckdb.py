@@ -35,6 +35,11 @@ class DuckDBWarehouse:
         self.engine = engine
         self.read_only = read_only
         self.alias = f"warehouse_{uuid.uuid4().hex[:12]}"
+        if "?" in str(path):
+            raise StorageError(
+                f"the warehouse {path} has a ? in its path, which DuckDB takes for a URL's",
+                hint="Choose another file: [warehouse] url in isotherm.toml.",
+            )
         engine.attach(path, self.alias, read_only=read_only)
 
     def session(self) -> DuckDBSession:

@@ -1,0 +1,175 @@
+"""What every storage does. A new backend is one more line in STORES."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from isotherm.model.errors import StorageError
+from isotherm.model.part import Location
+from isotherm.storage.base import Storage
+from isotherm.storage.folder import FolderStorage
+
+LAKE = "5eed"
+UNTIL = datetime(2030, 1, 1)
+HERE = Location("STANDARD", "trips/2018-03/1-0.parquet")
+THERE = Location("GLACIER", "trips/2018-03/2-0.parquet")
+CONTENT = b"rows" * 1000
+SHA = hashlib.sha256(CONTENT).hexdigest()
+MakeStore = Callable[[Path], Storage]
+
+STORES: dict[str, MakeStore] = {
+    "folder": lambda root: FolderStorage(root / "objects"),
+    "folder with tiers elsewhere": lambda root: FolderStorage(
+        root / "objects", {"GLACIER": root / "tape", "STANDARD": root / "disk"}
+    ),
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    made = STORES[request.param](tmp_path)
+    made.claim(LAKE)
+    return made
+
+
+def put(store: Storage, location: Location, content: bytes = CONTENT) -> None:
+    Path(store.stage(location)).write_bytes(content)
+    store.publish(location)
+
+
+def keys(store: Storage, tier: str, prefix: str = "") -> list[str]:
+    return sorted(item.key for item in store.list(tier, prefix))
+
+
+def test_an_object_is_there_once_it_is_published(store: Storage) -> None:
+    path = Path(store.stage(HERE))
+    path.write_bytes(CONTENT)
+    assert store.size(HERE) is None
+    assert keys(store, "STANDARD") == []
+    stored = store.publish(HERE)
+    assert (stored.location, stored.bytes, stored.sha256) == (HERE, len(CONTENT), SHA)
+    assert store.size(HERE) == len(CONTENT)
+    assert store.sha256(HERE) == SHA
+    assert keys(store, "STANDARD") == [HERE.key]
+
+
+def test_its_url_is_where_the_engine_finds_it(store: Storage) -> None:
+    put(store, HERE)
+    assert Path(store.url(HERE).removeprefix("file://")).read_bytes() == CONTENT
+
+
+def test_staging_again_begins_anew(store: Storage) -> None:
+    Path(store.stage(HERE)).write_bytes(b"half a row")
+    Path(store.stage(HERE)).write_bytes(CONTENT)
+    assert store.publish(HERE).sha256 == SHA
+
+
+def test_a_copy_has_the_same_bytes_and_leaves_the_source(store: Storage) -> None:
+    put(store, HERE)
+    stored = store.copy(HERE, THERE, SHA)
+    assert (stored.location, stored.bytes, stored.sha256) == (THERE, len(CONTENT), SHA)
+    assert store.sha256(HERE) == store.sha256(THERE) == SHA
+    assert store.copy(HERE, THERE, SHA) == stored
+
+
+def test_a_copy_of_a_damaged_object_is_refused_and_leaves_nothing(store: Storage) -> None:
+    put(store, HERE, b"other" * 800)
+    with pytest.raises(StorageError, match=f"object {HERE} is damaged"):
+        store.copy(HERE, THERE, SHA)
+    assert store.size(THERE) is None
+    assert keys(store, "GLACIER") == []
+
+
+def test_a_restore_makes_an_archived_object_readable(store: Storage) -> None:
+    put(store, THERE)
+    copy = Location("STANDARD", "restored/trips/2018-03/3-0.parquet")
+    assert store.restore(THERE, copy, SHA, UNTIL).sha256 == SHA
+    assert store.sha256(copy) == SHA
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda store: store.copy(HERE, THERE, SHA),
+        lambda store: store.restore(HERE, THERE, SHA, UNTIL),
+        lambda store: store.sha256(HERE),
+    ],
+    ids=["copy", "restore", "sha256"],
+)
+def test_a_missing_object_is_named(store: Storage, act: Callable[[Storage], object]) -> None:
+    with pytest.raises(StorageError, match=f"object {HERE} is missing"):
+        act(store)
+    assert store.size(HERE) is None
+    assert keys(store, "GLACIER") == []
+
+
+def test_removing_takes_the_object_and_may_be_repeated(store: Storage) -> None:
+    other = Location("STANDARD", "trips/2018-03/9-0.parquet")
+    put(store, HERE)
+    put(store, other)
+    for _ in range(2):
+        store.remove(HERE)
+        assert store.size(HERE) is None
+        assert keys(store, "STANDARD") == [other.key]
+    store.remove(other)
+    assert keys(store, "STANDARD") == []
+
+
+def test_removing_takes_what_was_only_staged(store: Storage) -> None:
+    path = Path(store.stage(HERE))
+    path.write_bytes(CONTENT)
+    store.remove(HERE)
+    assert not path.exists()
+
+
+def test_a_list_is_of_one_tier_and_one_prefix(store: Storage) -> None:
+    put(store, HERE)
+    put(store, THERE)
+    put(store, Location("STANDARD", "rides/2018-03/1-0.parquet"))
+    put(store, Location("STANDARD", "trips2/2018-03/1-0.parquet"))
+    assert keys(store, "STANDARD", "trips") == [HERE.key]
+    assert len(keys(store, "STANDARD")) == 3
+    assert keys(store, "GLACIER") == [THERE.key]
+    assert keys(store, "DEEP_ARCHIVE") == []
+
+
+def test_metadata_lies_in_the_store_and_is_listed(store: Storage) -> None:
+    file = Path(store.metadata_url("trips").removeprefix("file://")) / "metadata" / "1.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    (found,) = store.list("iceberg", "trips/metadata")
+    assert store.url(found) == f"file://{file}"
+    store.remove(found)
+    assert not file.exists()
+
+
+def test_a_store_that_is_claimed_stays_claimed(store: Storage) -> None:
+    put(store, HERE)
+    store.claim(LAKE, {"STANDARD"})
+    store.check(LAKE)
+    assert store.sha256(HERE) == SHA
+
+
+def test_a_store_is_one_lakes_own(store: Storage) -> None:
+    for act in (store.claim, store.check):
+        with pytest.raises(StorageError, match=r"belongs to another lake \(5eed\)"):
+            act("0ther")
+    store.check(LAKE)
+
+
+@pytest.mark.parametrize("name", ["folder", "folder with tiers elsewhere"])
+def test_a_store_that_nobody_claimed_takes_and_gives_nothing(name: str, tmp_path: Path) -> None:
+    store = STORES[name](tmp_path)
+    with pytest.raises(StorageError, match="is not there"):
+        store.check(LAKE)
+    for act in (store.stage, store.size, store.sha256, store.remove):
+        with pytest.raises(StorageError, match="is not there"):
+            act(HERE)
+    with pytest.raises(StorageError, match="is not there"):
+        list(store.list("STANDARD"))
+    assert list(tmp_path.iterdir()) == []
