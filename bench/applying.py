@@ -20,9 +20,9 @@ from isotherm.plan.steps import Step
 from . import data
 from .ratio import Ratio, pair, ratio_of, say, seconds
 
-COLD = 14
+COLD = 10
 """So many months leave the warehouse; the others stay for the queries on hot rows."""
-TOGETHER = 10
+TOGETHER = 8
 """So many of them by one apply, the others by one each."""
 
 

@@ -15,9 +15,9 @@ from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
 START = "2023-01-01"
-DAYS = 546
-"""Eighteen months, to the end of June 2024."""
+DAYS = 365
 ROWS = 20_000_000
+"""In twelve months, the shortest of 1.5M rows."""
 DAY = 86_400_000_000
 
 CONFIG = """
