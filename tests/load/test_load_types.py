@@ -13,6 +13,7 @@ from trip_files import Trips, a_csv, trip_lines
 from isotherm.lake import Lake
 from isotherm.load.choice import SAMPLE_ROWS
 from isotherm.model.errors import LoadError, SchemaError
+from isotherm.model.period import Period
 
 UTC = "TIMESTAMP WITH TIME ZONE"
 
@@ -127,10 +128,8 @@ def test_a_fraction_that_comes_after_the_sample_is_not_rounded(trips: Trips) -> 
 def test_a_zone_that_comes_after_the_sample_is_not_dropped(trips: Trips) -> None:
     values = ["2019-01-01 10:00:00"] * (SAMPLE_ROWS + 50)
     trips.load_text(column("seen", *values, "2019-01-01 10:00:00+02:00", "2019-01-01 10:00:00-05"))
-    assert trips.types["seen"] == "TIMESTAMP"
-    assert trips.rows("min(seen), max(seen)") == [
-        (dt.datetime(2019, 1, 1, 8), dt.datetime(2019, 1, 1, 15))
-    ]
+    assert trips.types["seen"] == UTC
+    assert trips.rows("epoch(min(seen)), epoch(max(seen))") == [(1546329600.0, 1546354800.0)]
 
 
 def test_a_time_that_comes_after_a_sample_of_days_is_not_cut_off(trips: Trips) -> None:
@@ -156,6 +155,25 @@ def test_a_time_of_midnight_is_a_time(trips: Trips) -> None:
 def test_whole_numbers_that_no_integer_holds_are_kept_as_text(trips: Trips) -> None:
     trips.load_text(column("rider", "12345678901234567890", "1"))
     assert trips.rows("rider") == [("1",), ("12345678901234567890",)]
+
+
+def test_any_name_is_a_columns_name(trips: Trips) -> None:
+    names = ['a"b', "a'b", "select", "{0}", "rowid", "é (km)", "a.b", "isotherm line", ""]
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in ["pickup", *names])
+    good = "2019-01-01 00:00:00" + ",1" * len(names)
+    loaded = trips.load_text(f"{header}\n{good}\n")
+    assert list(trips.types) == ["pickup", *names[:-1], "column9"]
+    assert loaded.periods == {Period.parse("2019-01"): 1}
+    again = trips.load_text(f"{header}\n{good}\n{good}x\n", "b.csv", on_error="quarantine")
+    assert (again.rows, again.quarantined) == (1, 1)
+    assert again.periods == {Period.parse("2019-01"): 1}
+
+
+def test_a_file_of_many_columns_is_loaded(trips: Trips) -> None:
+    names = [f"c{n}" for n in range(400)]
+    rows = ["2019-01-01 00:00:00," + ",".join(str(n / 2) for n in range(400))] * 3
+    assert trips.load_text("\n".join([",".join(["pickup", *names]), *rows])).rows == 3
+    assert trips.types["c399"] == "DOUBLE"
 
 
 # -- a table that is there
@@ -302,3 +320,12 @@ def test_a_column_is_born_after_rows_are_cold(cold: Trips) -> None:
     make_cold(cold)
     cold.load_text("pickup,y,tip\n2019-01-03 00:00:00,2,0.5\n")
     assert cold.lake.sql("SELECT y, tip FROM trips ORDER BY y").fetchall() == [(1, None), (2, 0.5)]
+
+
+def test_a_table_that_was_dropped_is_not_made_anew_from_a_file(cold: Trips) -> None:
+    cold.sql("CREATE TABLE main.trips AS SELECT TIMESTAMP '2019-01-01' AS pickup, 1::BIGINT AS y")
+    make_cold(cold)
+    cold.sql("DROP TABLE main.trips")
+    with pytest.raises(SchemaError, match="does not exist"):
+        cold.load_text("pickup,y\n2019-01-03 00:00:00,2.5\n")
+    assert cold.count == -1

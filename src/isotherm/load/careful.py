@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import glob
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -26,7 +27,7 @@ from .source import Source
 from .target import Field, Plan, Table
 from .texts import cast, fits
 
-LINE, RAW = "isotherm line", "isotherm raw"
+LINE, RAW = (f"isotherm {name} {uuid.uuid4().hex[:8]}" for name in ("line", "raw"))
 Progress = Callable[[int], None]
 
 

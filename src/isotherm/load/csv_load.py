@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import careful, delimited
-from .choice import SAMPLE_ROWS, Chooser
+from .choice import Chooser
 from .damage import DamagedError, reading
 from .declared import declared
 from .delimited import ENGINE_ENCODINGS, Delimited
@@ -29,7 +29,7 @@ def load(job: Job, table: Table, folder: Path) -> Loaded:
         types = declared(tx.session, options.types, file.names)
     chooser = Chooser(source.name, job.dataset, table, options.formats, types)
     if file.encoding in ENGINE_ENCODINGS:
-        for limit in (SAMPLE_ROWS, None):
+        for limit in (chooser.sample_rows(pairs), None):
             if loaded := _fast(job, file, chooser, pairs, ignored, limit):
                 return loaded
 

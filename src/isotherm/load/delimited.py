@@ -21,11 +21,23 @@ from .options import Formats, ReadOptions
 from .records import MalformedError, split
 from .source import HEAD_BYTES, Source
 from .target import Field, Plan, Table
-from .texts import cast, fits
+from .texts import CLOCKS, LENGTHS, cast, fits
 
 DELIMITERS = (",", ";", "\t", "|")
 ENGINE_ENCODINGS = ("utf-8", "latin-1", "utf-16")
 """What DuckDB reads by itself; `careful` reads all that Python knows."""
+
+QUICK = {
+    "BIGINT": ("NOT contains({0}, '.') AND NOT contains({0}, 'e') AND NOT contains({0}, 'E')",),
+    "DOUBLE": ("length({0}) <= 15",),
+    "DATE": ("length({0}) = 10",),
+    "TIMESTAMP": (
+        "length({0}) = 19 AND {0}[17] = ':'",
+        "length({0}) = 10",
+        r"regexp_full_match({0}, '.{{16}}:\d\d\.\d+')",
+    ),
+}
+"""Forms that a plain cast takes whole, or fails on. CASE asks the next only of what is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,60 +136,66 @@ def plan(
 
     """
     added, widened, empty = changes(choices)
-    types, fields = {}, []
-    for choice in choices:
-        if choice.type is not None:
-            source = choice.pair.source
-            types[source], value = _reading(quote(source), choice, choice.type, formats)
-            fields.append(Field(choice.pair.name, value))
     # A column without values makes no column of the table; a value that comes later is an error.
-    where = tuple(f"{quote(name)} IS NULL OR {_raise(name, 'BOOLEAN')}" for name in empty)
+    types, fields, strange = {}, [], [f"{quote(name)} IS NOT NULL" for name in empty]
+    for choice in choices:
+        if choice.type is None:
+            continue
+        source = choice.pair.source
+        reading = _reading(quote(source), choice, choice.type, formats)
+        types[source] = reading.type
+        fields.append(Field(choice.pair.name, reading.value))
+        strange += reading.strange
+    found = f"CASE WHEN {' OR '.join(strange)} THEN {_raise('a value', 'BOOLEAN')} ELSE true END"
+    where = (found,) if strange else ()
     return Plan(basis, tuple(fields), added, widened, where, ignored), file.relation(types)
 
 
-def _reading(value: str, choice: Choice, type_: str, formats: Formats) -> tuple[str, str]:
-    """Return the type that the reader reads a column as, and the checked cast to the column's."""
-    exact = f"abs({value}) < {EXACT['DOUBLE']}"
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How the reader reads a column.
+
+    Attributes:
+        type: What it reads.
+        value: The cast to the column's type.
+        strange: When that might lose something, one condition for all rows at once; NULL is not.
+
+    """
+
+    type: str
+    value: str
+    strange: tuple[str, ...] = ()
+
+
+def _reading(value: str, choice: Choice, type_: str, formats: Formats) -> _Reading:
+    found = f"CAST({value} AS {type_})"
     shape = decimal(type_)
     formatted = bool(formats.date or formats.timestamp)
-    if type_ in INTEGERS and not choice.beyond:
-        low, high = INTEGERS[type_]
-        bounds = f"{value} BETWEEN {low} AND {high}" if high < EXACT["DOUBLE"] else exact
-        check = f"{bounds} AND {value} = trunc({value})"
-        return "DOUBLE", _checked(value, check, f"CAST({value} AS {type_})", type_)
-    if type_ == "DOUBLE" and not choice.beyond:
-        return "DOUBLE", _checked(value, exact, value, type_)
     if shape and shape[0] <= 15:
-        check = same_value(value, "DOUBLE", type_)
-        return "DOUBLE", _checked(value, check, f"CAST({value} AS {type_})", type_)
-    if type_ == "TIMESTAMP" and not formatted:
-        return "VARCHAR", _timestamp(value, formats)
-    if type_ == "DATE" and not formatted:
-        date = f"CAST({value} AS DATE)"
-        return "TIMESTAMP", _checked(value, f"{value} = {date}", date, type_)
-    timed = formatted and type_ in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-    if type_ in INTEGERS or type_ == "DOUBLE" or shape or timed:
-        check = fits(value, type_, formats)
-        return "VARCHAR", _checked(value, check, cast(value, type_, formats), type_)
-    return type_, value
+        return _Reading("DOUBLE", found, (f"NOT ({same_value(value, 'DOUBLE', type_)})",))
+    if type_ in INTEGERS and choice.usual:
+        lost = f"abs({value}) >= {EXACT['DOUBLE']}", f"{value} <> trunc({value})"
+        return _Reading("DOUBLE", found, lost)
+    if type_ == "DOUBLE" and choice.usual:
+        beyond = () if choice.fractional else (f"abs({value}) >= {EXACT['DOUBLE']}",)
+        return _Reading("DOUBLE", value, beyond)
+    if type_ in LENGTHS and choice.usual and not formatted:
+        return _Reading("VARCHAR", found, (f"length({value}) <> {LENGTHS[type_]}",))
+    if type_ in INTEGERS or type_ in ("DOUBLE", *CLOCKS[: 3 if formatted else 2]) or shape:
+        return _Reading("VARCHAR", _by_cases(value, type_, formats))
+    return _Reading(type_, value)
 
 
-def _timestamp(value: str, formats: Formats) -> str:
-    """Cast a text to a TIMESTAMP: fast in its usual form, with its zone honoured in any other."""
-    usual = (
-        f"length({value}) = 10 OR (length({value}) = 19 AND {value}[17] = ':') "
-        f"OR regexp_full_match({value}, '.{{16}}:\\d\\d\\.\\d+')"
-    )
-    other = cast(value, "TIMESTAMP", formats)
+def _by_cases(value: str, type_: str, formats: Formats) -> str:
+    """Cast a text: quickly in common forms, with care in any other."""
+    quick = () if formats.date or formats.timestamp else QUICK.get(type_, ())
+    if type_ in INTEGERS:
+        quick = QUICK["BIGINT"]
+    cases = "".join(f"WHEN {c.format(value)} THEN CAST({value} AS {type_}) " for c in quick)
     return (
-        f"CASE WHEN {usual} THEN CAST({value} AS TIMESTAMP) "
-        f"WHEN {value} IS NULL OR {other} IS NOT NULL THEN {other} "
-        f"ELSE {_raise(value, 'TIMESTAMP')} END"
+        f"CASE {cases}WHEN {value} IS NULL OR {fits(value, type_, formats)} "
+        f"THEN {cast(value, type_, formats)} ELSE {_raise(value, type_)} END"
     )
-
-
-def _checked(value: str, check: str, found: str, type_: str) -> str:
-    return f"CASE WHEN {value} IS NULL OR ({check}) THEN {found} ELSE {_raise(value, type_)} END"
 
 
 def _raise(name: str, type_: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..control import parts
-from ..control.inventory import clock_of
+from ..control.inventory import clock_of, missing_table
 from ..engine.failures import Failure, failure
 from ..engine.sql import quote
 from ..model.dataset import Dataset
@@ -97,13 +97,16 @@ def look_at(tx: Transaction, dataset: Dataset) -> Table:
     """Return the dataset's table as it is at this snapshot.
 
     Raises:
-        SchemaError: it has no clock that can age.
+        SchemaError: it has no clock that can age, or it is gone and cold rows are left.
 
     """
     columns = tx.columns(dataset.table)
+    cold = {part.period for part in parts.of_dataset(tx, dataset.name)}
     if columns:
         clock_of(dataset, columns)
-    return Table(columns, bool(parts.of_dataset(tx, dataset.name)))
+    elif cold:  # a table made from a file need not have the columns that they have
+        raise missing_table(dataset, len(cold))
+    return Table(columns, bool(cold))
 
 
 def match(

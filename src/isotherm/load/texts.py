@@ -17,6 +17,9 @@ CLOCKS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 NEW_TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", *CLOCKS, "TIME")
 """What a new column of texts may become, the first that fits; VARCHAR is what is left."""
 
+LENGTHS = {"DATE": 10, "TIMESTAMP": 19}
+"""How long the usual forms are, `2019-01-01` and `2019-01-01 10:00:00`."""
+
 COMMON_FORMATS = (
     "%m/%d/%Y %I:%M:%S %p",
     "%m/%d/%Y %H:%M:%S",
@@ -107,9 +110,14 @@ def looks_like(value: str, type_: str, formats: Formats) -> str:
     return fit
 
 
-def is_beyond_double(value: str) -> str:
-    """Return the condition that a DOUBLE may not hold a text's number exactly."""
-    return f"NOT coalesce(abs(TRY_CAST({value} AS DOUBLE)) < {EXACT['DOUBLE']}, false)"
+def usual(value: str, type_: str) -> str:
+    """Return the condition that a text is in the form that a plain cast takes whole."""
+    if type_ in INTEGERS or type_ == "DOUBLE":
+        return f"abs(TRY_CAST({value} AS DOUBLE)) < {EXACT['DOUBLE']}"
+    if type_ in LENGTHS:
+        seconds = f" AND {value}[17] = ':'" if type_ == "TIMESTAMP" else ""
+        return f"length({value}) = {LENGTHS[type_]}{seconds}"
+    return "true"
 
 
 def is_nested(type_: str) -> bool:

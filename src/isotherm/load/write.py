@@ -119,8 +119,9 @@ def write(
         if look_at(tx, job.dataset) != plan.basis:
             raise ConflictError(f"{job.dataset.table} was altered by another writer")
         prepare(tx, job.dataset, plan)
+        there = _periods(tx, job.dataset) if _hides_row_ids(tx, job.dataset) else None
         rows = _insert(tx, job, plan, relation, careful)
-        periods = _periods(tx, job.dataset, plan) if rows else {}
+        periods = _brought(tx, job.dataset, there) if rows else {}
         sha256 = job.fingerprint.sha256()
         job.source.check_unchanged()
         if earlier := loads.find(tx, job.dataset.name, sha256):
@@ -168,8 +169,28 @@ def _insert(tx: Transaction, job: Job, plan: Plan, relation: str, careful: bool)
                 raise
 
 
-def _periods(tx: Transaction, dataset: Dataset, plan: Plan) -> dict[Period, int]:
-    """Count the rows that this transaction has inserted, by period; ageless ones are left out."""
+def _hides_row_ids(tx: Transaction, dataset: Dataset) -> bool:
+    """Say whether a column of the table has the name that row ids have."""
+    return any(column.name.lower() == "rowid" for column in tx.columns(dataset.table))
+
+
+def _brought(
+    tx: Transaction, dataset: Dataset, there: Mapping[Period, int] | None
+) -> dict[Period, int]:
+    """Count the rows that this transaction has inserted.
+
+    Args:
+        there: The rows before, if those that are new cannot be told apart.
+
+    """
+    if there is None:
+        return _periods(tx, dataset, f"rowid >= {LOCAL_ROWS}")
+    now = _periods(tx, dataset)
+    return {p: n - there.get(p, 0) for p, n in now.items() if n > there.get(p, 0)}
+
+
+def _periods(tx: Transaction, dataset: Dataset, where: str = "true") -> dict[Period, int]:
+    """Count rows by period; ageless ones are left out."""
     clock = quote(dataset.clock)
     column = next(c for c in tx.columns(dataset.table) if c.name == dataset.clock)
     if column.type == "TIMESTAMP WITH TIME ZONE":
@@ -179,7 +200,7 @@ def _periods(tx: Transaction, dataset: Dataset, plan: Plan) -> dict[Period, int]
     rows = tx.session.execute(
         f"SELECT datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket), sum(rows)::BIGINT "
         f"FROM (SELECT {bucket} AS bucket, count(*) AS rows FROM {tx.relation(dataset.table)} "
-        f"WHERE rowid >= {LOCAL_ROWS} GROUP BY ALL) "
+        f"WHERE {where} GROUP BY ALL) "
         "WHERE bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00' "
         "GROUP BY ALL ORDER BY ALL"
     )
