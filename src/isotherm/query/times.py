@@ -30,12 +30,13 @@ _CALL = re.compile(
 # fmt: off
 _STEADY = frozenset({
     "+", "-", "*", "date_trunc", "to_years", "to_months", "to_weeks", "to_days", "to_hours",
-    "to_minutes", "to_seconds", "make_date", "make_timestamp",
+    "to_minutes", "to_seconds", "to_milliseconds", "to_microseconds", "make_date",
+    "make_timestamp", "trunc",
 })
 # fmt: on
 """Functions that give equal results for a TIMESTAMP and the same instant with a zone, in UTC."""
 _STEADY_TYPES = frozenset(
-    {"INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER", "BIGINT"}
+    {"INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER", "BIGINT", "DOUBLE"}
 )
 _BY_YEAR = frozenset({"year", "date_part", "datepart", "isoyear"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")

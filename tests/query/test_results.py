@@ -1,0 +1,138 @@
+"""What a query returns, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from datetime import datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+
+from aged import Aged
+from conftest import MakeLake, make_trips, run_sql
+from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError, QueryError
+
+FRESH = "pickup >= '2019-01-01'"
+SLOW = (
+    "SELECT count(*) FROM range(1_000_000) a, range(1_000_000) b WHERE (a.range + b.range) % 7 = 0"
+)
+
+
+def attached(lake: Lake) -> set[str]:
+    """Return the databases that are attached to the lake's engine."""
+    return {str(row[0]) for row in run_sql(lake, "SELECT database_name FROM duckdb_databases()")}
+
+
+def open_transactions() -> int:
+    """Return how many timers of queries are running."""
+    return sum(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+
+
+def test_rows_come_as_tuples_arrow_or_batches(plain_aged: Aged) -> None:
+    query = f"SELECT id, fare, pickup, tag FROM trips WHERE {FRESH} ORDER BY id"
+    rows = plain_aged.lake.sql(query).fetchall()
+    assert rows == plain_aged.twin(query, "everything")
+    assert [type(value) for value in rows[0]] == [int, Decimal, datetime, str]
+    table = plain_aged.lake.sql(query).arrow()
+    assert isinstance(table, pa.Table)
+    assert [tuple(row.values()) for row in table.to_pylist()] == rows
+    batches = list(plain_aged.lake.sql(query).batches(100))
+    assert [batch.num_rows for batch in batches][:2] == [100, 100]
+    assert pa.Table.from_batches(batches).equals(table.combine_chunks())
+
+
+def test_a_result_knows_its_columns_and_has_no_notes_when_nothing_was_left_out(
+    plain_aged: Aged,
+) -> None:
+    with plain_aged.lake.sql(f"SELECT id AS a, 1, tag FROM trips WHERE {FRESH}") as result:
+        assert result.columns == ["a", "1", "tag"]
+        assert result.notes == ()
+
+
+def test_an_answer_without_rows_has_its_columns(plain_aged: Aged) -> None:
+    table = plain_aged.lake.sql("SELECT id, tag FROM trips WHERE pickup > '2030-01-01'").arrow()
+    assert table.num_rows == 0
+    assert table.column_names == ["id", "tag"]
+
+
+def test_a_result_can_be_closed_twice_and_is_read_once(plain_aged: Aged) -> None:
+    result = plain_aged.lake.sql("SELECT 1")
+    assert result.fetchall() == [(1,)]
+    result.close()
+    result.close()
+    for read in (result.fetchall, result.arrow, lambda: list(result.batches())):
+        with pytest.raises(QueryError, match="read or closed already"):
+            read()
+
+
+def test_a_result_left_half_read_can_be_closed(plain_aged: Aged) -> None:
+    before = attached(plain_aged.lake)
+    with plain_aged.lake.sql(f"SELECT * FROM trips WHERE {FRESH}") as result:
+        assert next(result.batches(10)).num_rows == 10
+    assert attached(plain_aged.lake) == before
+
+
+def test_nothing_stays_behind_whatever_becomes_of_a_query(plain_aged: Aged) -> None:
+    lake = plain_aged.lake
+    lake.sql("SELECT 1").close()
+    gc.collect()
+    before, timers = attached(lake), open_transactions()
+    lake.sql(f"SELECT count(*) FROM trips WHERE {FRESH}").fetchall()
+    lake.sql(f"SELECT count(*) FROM trips WHERE {FRESH}").close()
+    lake.sql("SELECT count(*) FROM trips", archived="skip").arrow()
+    lake.explain_sql("SELECT count(*) FROM trips")
+    for query, error in (
+        ("SELECT count(*) FROM trips", ArchivedError),
+        ("SELECT nonsense FROM trips", QueryError),
+        ("DROP TABLE rides", QueryError),
+        (f"SELECT error('late') FROM trips WHERE {FRESH}", QueryError),
+    ):
+        with pytest.raises(error):
+            lake.sql(query).fetchall()
+    assert attached(lake) == before
+    lake.sql(f"SELECT * FROM trips WHERE {FRESH}")  # nobody keeps it
+    gc.collect()
+    assert attached(lake) == before
+    assert open_transactions() == timers
+
+
+def test_a_result_that_is_not_read_sees_its_own_instant(make_lake: MakeLake) -> None:
+    lake = make_lake()
+    run_sql(lake, make_trips(10))
+    result = lake.sql("SELECT count(*) FROM trips")
+    run_sql(lake, "DELETE FROM trips WHERE id < 5")
+    assert result.fetchall() == [(10,)]
+    assert lake.sql("SELECT count(*) FROM trips").fetchall() == [(5,)]
+
+
+def test_a_query_that_takes_too_long_is_stopped(make_lake: MakeLake) -> None:
+    lake = make_lake('[settings]\nquery_timeout = "1 second"\ngrace = "1 hour"\n')
+    with pytest.raises(QueryError) as caught:
+        lake.sql(SLOW).fetchall()
+    assert "took longer than 1 s" in caught.value.message
+    assert "query_timeout" in caught.value.hint
+    assert lake.sql("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_result_that_is_read_too_late_is_refused(make_lake: MakeLake) -> None:
+    lake = make_lake('[settings]\nquery_timeout = "1 second"\n')
+    result = lake.sql("SELECT i FROM range(10_000_000) t(i)")
+    waiting = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    for timer in waiting:
+        timer.join()
+    with pytest.raises(QueryError, match="took longer than 1 s"):
+        result.fetchall()
+
+
+def test_an_error_of_the_query_itself_is_the_engines(plain_aged: Aged) -> None:
+    for query, said in (
+        ("SELECT 'x'::INTEGER FROM trips WHERE " + FRESH, "Could not convert"),
+        ("SELECT error('my own words')", "my own words"),
+        ("SELECT sum(tag) FROM trips WHERE " + FRESH, "sum"),
+        ("SELECT nofunction(id) FROM trips WHERE " + FRESH, "nofunction"),
+    ):
+        with pytest.raises(QueryError, match=said):
+            plain_aged.lake.sql(query).fetchall()

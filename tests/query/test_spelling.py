@@ -1,0 +1,158 @@
+"""The text that is planned: `now()` and wrapped clocks spelled for the optimizer, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from aged import Aged
+from isotherm.engine.duckdb import DuckDBSession
+from isotherm.query.parse import Statement, one_query, spliced
+from isotherm.query.provable import provable
+from isotherm.query.times import likely
+
+CLOCKS = frozenset({"pickup"})
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[DuckDBSession]:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    yield DuckDBSession(connection)
+    connection.close()
+
+
+def where(session: DuckDBSession, condition: str) -> Statement:
+    return one_query(session, f"SELECT 'é' FROM trips t WHERE {condition}")
+
+
+@pytest.mark.parametrize(
+    ("written", "planned"),
+    [
+        ("pickup::DATE = '2019-01-05'", "date_trunc('day', pickup) = CAST('2019-01-05' AS DATE)"),
+        ("t.pickup :: date < current_date", "date_trunc('day', t.pickup) < current_date"),
+        (
+            "CAST(Pickup AS DATE) BETWEEN '2019-01-05' AND DATE '2019-01-09'",
+            "date_trunc('day', Pickup) BETWEEN CAST('2019-01-05' AS DATE) AND DATE '2019-01-09'",
+        ),
+        (
+            "cast ( \"pickup\" as date ) IN ('2019-01-05', 'it''s')",
+            "date_trunc('day', \"pickup\") IN (CAST('2019-01-05' AS DATE), CAST('it''s' AS DATE))",
+        ),
+        ("year(pickup) = 2019", "date_trunc('year', pickup) = DATE '2019-01-01'"),
+        ("2018 < YEAR( t.pickup )", "DATE '2018-01-01' < date_trunc('year', t.pickup)"),
+        (
+            "extract(year FROM pickup) IN (2018, 2019)",
+            "date_trunc('year', pickup) IN (DATE '2018-01-01', DATE '2019-01-01')",
+        ),
+        ("date_part('year', pickup) >= 2019", "date_trunc('year', pickup) >= DATE '2019-01-01'"),
+        (
+            "pickup::TIMESTAMP >= '2019-01-05 12:00'",
+            "date_trunc('microseconds', pickup) >= '2019-01-05 12:00'",
+        ),
+        ("pickup::TIMESTAMPTZ > now()", "date_trunc('microseconds', pickup) > now()"),
+        (
+            "CAST(pickup AS TIMESTAMP WITH TIME ZONE) > now()",
+            "date_trunc('microseconds', pickup) > now()",
+        ),
+    ],
+)
+def test_a_wrapped_clock_beside_constants_is_unwrapped(
+    session: DuckDBSession, written: str, planned: str
+) -> None:
+    statement = where(session, written)
+    found = spliced(statement.text, provable(statement, CLOCKS))
+    assert found == f"SELECT 'é' FROM trips t WHERE {planned}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "dropoff::DATE = '2019-01-05'",
+        "pickup::DATE = day",
+        "pickup::DATE = (SELECT max(d) FROM days)",
+        "pickup::VARCHAR = '2019-01-05'",
+        "TRY_CAST(pickup AS DATE) = '2019-01-05'",
+        "pickup::DATE[] = ['2019-01-05']",
+        "year(pickup) = 2019.5",
+        "year(pickup) = seats",
+        "month(pickup) = 5",
+        "extract(month FROM pickup) = 5",
+        "date_part('month', pickup) = 5",
+        "year(pickup::DATE) = 2019",
+        "year(pickup) = 19",
+        "pickup::/* odd */DATE = '2019-01-05'",
+        "pickup + INTERVAL 1 DAY > '2019-01-05'",
+        "'pickup::DATE = 5' = tag",
+    ],
+)
+def test_what_is_not_known_to_mean_the_same_stays_as_it_is(
+    session: DuckDBSession, written: str
+) -> None:
+    assert not list(provable(where(session, written), CLOCKS))
+
+
+@pytest.mark.parametrize(
+    ("condition", "times"),
+    [
+        ("pickup >= '2019-01-05' AND tag = 'x'", {datetime(2019, 1, 5)}),
+        ("pickup > TIMESTAMPTZ '2019-01-05 01:00+02'", {datetime(2019, 1, 4, 23)}),
+        ("pickup > make_date(2019, 3, 1) - INTERVAL 1 MONTH", {datetime(2019, 2, 1)}),
+        ("year(pickup) = 2019", {datetime(2019, 1, 1), datetime(2020, 1, 1)}),
+        ("id = 2019", set()),
+        ("tag = '2019-99-99'", set()),
+        ("pickup > error('x')", set()),
+    ],
+)
+def test_the_times_that_a_query_names_are_found(
+    session: DuckDBSession, condition: str, times: set[datetime]
+) -> None:
+    assert set(likely(session, where(session, condition).tree)) == times
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "pickup > now() - INTERVAL 3 DAY",
+        "pickup >= CURRENT_TIMESTAMP - INTERVAL '3 days'",
+        "pickup > get_current_timestamp()",
+        "pickup BETWEEN now() - INTERVAL 3 DAY AND now()",
+        "now() - to_days(3) < pickup",
+        "pickup > now()::DATE - 3",
+        "pickup > date_trunc('month', now()) - INTERVAL 1 MONTH",
+        "pickup > current_date - 30",
+        "pickup > today() - INTERVAL 1 YEAR",
+        "pickup > localtimestamp - INTERVAL 1 DAY",
+        "pickup > (now() AT TIME ZONE 'UTC') - INTERVAL 1 DAY",
+        "pickup >= now() - INTERVAL 3 DAY AND pickup < '2030-01-01'",
+        "tag = 'x' AND (pickup > now() - INTERVAL 3 DAY OR pickup::DATE = current_date)",
+        "pickup IN (now(), now() - INTERVAL 1 DAY)",
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "SELECT count(*) FROM trips WHERE {}",
+        "SELECT count(*) FROM (SELECT * FROM trips) trips WHERE {}",
+        "WITH a AS (SELECT * FROM rides) SELECT id FROM a AS trips WHERE {}",
+    ],
+)
+def test_what_is_asked_back_from_now_is_never_refused(
+    aged: Aged, condition: str, form: str
+) -> None:
+    found = aged.lake.sql(form.format(condition)).fetchall()
+    assert found in ([(0,)], [])
+
+
+def test_now_stays_what_it_is_in_the_answer(aged: Aged) -> None:
+    kinds = aged.lake.sql(
+        "SELECT typeof(now()), typeof(current_timestamp), now() = current_timestamp, "
+        "strftime(now(), '%Z') FROM trips WHERE id = 855 AND pickup > now() - INTERVAL 40 YEAR "
+        "AND pickup > '2020-01-01'"
+    )
+    zoned = "TIMESTAMP WITH TIME ZONE"
+    assert kinds.columns[0] == "typeof(now())"
+    assert kinds.fetchall() == [(zoned, zoned, True, "UTC")]
