@@ -20,7 +20,8 @@ _COLUMN = re.compile(
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _NUMBER = re.compile(rb"\d{4}(?![\w.])")
 _YEAR_PARTS = frozenset({"year", "years", "yr", "y", "yrs"})
-_UNITS = {"DATE": "day", "TIMESTAMP": "microseconds", "TIMESTAMP WITH TIME ZONE": "microseconds"}
+UNITS = {"DATE": "day", "TIMESTAMP": "microseconds", "TIMESTAMP WITH TIME ZONE": "microseconds"}
+"""What a cast of a clock to one of these types keeps of it."""
 _TYPES = {
     "DATE": rb"DATE",
     "TIMESTAMP": rb"TIMESTAMP(?:\s+WITHOUT\s+TIME\s+ZONE)?(?!TZ)",
@@ -54,7 +55,7 @@ def _unwrapped(
     if side["class"] == "CAST":
         type_ = side["cast_type"]["id"]
         around = _cast_around(statement, column, type_)
-        unit = _UNITS[type_]
+        unit = UNITS[type_]
         values = [_beside_cast(statement, other, type_) for other in others]
     else:
         around = _year_around(statement, column)
@@ -69,7 +70,7 @@ def _unwrapped(
 
 def _wrapped(side: Node) -> Node | None:
     """Return the column in a cast to a type of time, or of which the year is taken."""
-    if side.get("class") == "CAST" and side["cast_type"]["id"] in _UNITS:
+    if side.get("class") == "CAST" and side["cast_type"]["id"] in UNITS:
         found = None if side["try_cast"] else side["child"]
     elif side.get("class") == "FUNCTION" and side["function_name"] == "year":
         found = side["children"][0] if len(side["children"]) == 1 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ..cost.amounts import money
@@ -15,13 +15,14 @@ from ..model.period import ranges
 from ..model.tier import Tier
 from .guard import Needed
 from .parse import Node, nodes
+from .provable import UNITS
+from .times import comparison_sides, is_steady
 from .whole import Whole
 
 DAYS = 7.0
 """For how long the restore that is offered lasts."""
 
-_PROVABLE = frozenset({"date_trunc", "coalesce"})
-_PROVABLE_WITHOUT_ZONE = frozenset({"year", "isoyear", "epoch", "epoch_ms", "epoch_us"})
+_PROVABLE = frozenset({"coalesce", "date_part", "date_trunc", "year"})
 
 
 def refusal(
@@ -63,18 +64,17 @@ def spelling(tree: Node, data: Whole, after: datetime) -> str:
 
     """
     clock = data.dataset.clock
-    for side, other in _comparisons(tree):
-        wrapper = _wrapper(side, data)
-        if wrapper:
-            by_day = f", or date_trunc('day', {clock}) = '2019-03-05'" if "DATE" in wrapper else ""
-            return (
-                f"Nothing can be proved of {wrapper} before the query runs: write "
-                f"{clock} >= '2019-03-05' AND {clock} < '2019-03-06'{by_day}"
-            )
-        if _is(side, clock) and other.get("class") == "SUBQUERY":
-            return f"What a subquery yields is not known before: compare {clock} with a value"
-    day = str(after).removesuffix(" 00:00:00")
-    return f"Or bound {clock} more closely: WHERE {clock} >= '{day}'"
+    for sides in comparison_sides(tree):
+        for place, side in enumerate(sides):
+            others = [*sides[:place], *sides[place + 1 :]]
+            if _is(side, clock) and any(other.get("class") == "SUBQUERY" for other in others):
+                return f"What a subquery yields is not known before: compare {clock} with a value"
+            if wrapper := _wrapper(side, others, clock):
+                return (
+                    f"Nothing can be proved of {wrapper} before the query runs: write "
+                    f"{clock} >= '{after:%Y-%m-%d}', for one"
+                )
+    return f"Or bound {clock} more closely: WHERE {clock} >= '{after:%Y-%m-%d}'"
 
 
 def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:
@@ -91,35 +91,20 @@ def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:
     )
 
 
-def _comparisons(tree: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield what is compared with what."""
-    for node in nodes(tree):
-        match node.get("class"):
-            case "COMPARISON":
-                yield node["left"], node["right"]
-                yield node["right"], node["left"]
-            case "BETWEEN":
-                yield node["input"], node["lower"]
-            case "OPERATOR" if node.get("type") in ("COMPARE_IN", "COMPARE_NOT_IN"):
-                yield node["children"][0], node["children"][-1]
-
-
-def _wrapper(side: Node, data: Whole) -> str:
+def _wrapper(side: Node, others: Sequence[Node], clock: str) -> str:
     """Return what the clock is wrapped in where nothing can be proved of it; else nothing."""
-    clock = data.dataset.clock
-    zoned = data.clock.type == "TIMESTAMP WITH TIME ZONE"
     if _is(side, clock) or not any(_is(node, clock) for node in nodes(side)):
         return ""
+    constant = all(is_steady(other) for other in others)
     if side.get("class") == "CAST" and _is(side["child"], clock):
         type_ = str(side["cast_type"]["id"])
-        fine = type_ == data.clock.type or (type_ in ("DATE", "TIMESTAMP") and not zoned)
-        return "" if fine else f"{clock}::{type_}"
-    if side.get("class") == "FUNCTION":
-        name = str(side["function_name"])
-        if name in _PROVABLE or (name in _PROVABLE_WITHOUT_ZONE and not zoned):
-            return ""
-        return f"{clock} {name} ..." if side["is_operator"] else f"{name}({clock})"
-    return ""
+        return "" if type_ in UNITS and constant else f"{clock}::{type_}"
+    if side.get("class") != "FUNCTION":
+        return ""
+    name = str(side["function_name"])
+    if side["is_operator"]:
+        return f"{clock} {name} ..."
+    return "" if name in _PROVABLE and constant else f"{name}({clock})"
 
 
 def _is(node: Node, column: str) -> bool:
