@@ -16,6 +16,8 @@ def mentioned(named: Named) -> frozenset[str] | None:
     if named.views or named.macros:
         return None
     words: set[str] = set()
+    rows: set[str] = set()
+    clocks = {dataset.clock.casefold() for dataset in named.datasets}
     for node in nodes(named.tree):
         if node.get("type") in _ANY or node.get("class") in _ANY or node.get("column_name_alias"):
             return None
@@ -24,4 +26,12 @@ def mentioned(named: Named) -> frozenset[str] | None:
                 return None
             words.update(str(name).casefold() for name in node["using_columns"])
         words.update(str(name).casefold() for name in node.get("column_names") or ())
-    return frozenset(words)
+        if "sample" in node:  # a table, a subquery or a join, and no expression
+            rows |= {str(node.get(key) or "").casefold() for key in ("alias", "table_name")}
+    alone = {
+        str(node["column_names"][0]).casefold()
+        for node in nodes(named.tree)
+        if len(node.get("column_names") or ()) == 1
+    }
+    # A table's name alone is its row, with every column.
+    return None if alone & rows - clocks else frozenset(words)

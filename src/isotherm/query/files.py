@@ -33,6 +33,9 @@ READS_FILES = frozenset({
 """Table functions that need `--allow-files`. Every other one may run SQL that nobody has checked,
 change settings, or follow a pointer."""
 
+_SCHEMAS = frozenset({"hot", "main", "information_schema", "pg_catalog"})
+"""Schemas that are there in every query, beside the warehouse's own."""
+
 _FILE = re.compile(r"[^\w$ -]")
 """What the name of a file has, and that of a table seldom."""
 
@@ -49,15 +52,26 @@ def check(tree: Node, owned: Owned, *, allow_files: bool) -> None:
             case "TABLE_FUNCTION":
                 _check_function(str(node["function"].get("function_name", "")), owned, allow_files)
             case "BASE_TABLE" if not allow_files:
-                name = str(node["table_name"])
-                if _FILE.search(name) and not owned.has_table(name):
-                    raise _refused(f"the file {name}")
+                _check_table(node, owned)
             case "SHOW_REF" if node["query"] is None:
                 raise QueryError(
                     "SHOW was refused: it would show what Isotherm makes for one query",
                     hint="Datasets are shown by: isotherm status. Others: "
                     "SELECT table_schema, table_name FROM information_schema.tables",
                 )
+
+
+def _check_table(node: Node, owned: Owned) -> None:
+    """Refuse a name that DuckDB may take for a file's: it joins catalog, schema and table."""
+    catalog, schema, name = (
+        str(node.get(key) or "") for key in ("catalog_name", "schema_name", "table_name")
+    )
+    whole = ".".join(part for part in (catalog, schema, name) if part)
+    known = {*(own.casefold() for own in owned.schemas), *_SCHEMAS}
+    if schema and (schema.casefold() not in known and schema.casefold() not in owned.catalogs):
+        raise _refused(f"{whole}: there is no schema {schema}, and it")
+    if _FILE.search(name) and not owned.has_table(name, schema):
+        raise _refused(f"the file {whole}")
 
 
 def _check_function(name: str, owned: Owned, allow_files: bool) -> None:

@@ -62,10 +62,13 @@ class Owned:
             found.setdefault(name.casefold(), []).append(query)
         return found
 
-    def has_table(self, name: str) -> bool:
-        """Say whether some table or view has this name."""
-        wanted = name.casefold()
-        return any(own.casefold() == wanted for _, own in (*self.tables, *self.views))
+    def has_table(self, name: str, schema: str = "") -> bool:
+        """Say whether a table or view of a schema, of any if none is said, has this name."""
+        wanted = (schema.casefold(), name.casefold())
+        return any(
+            (own_schema.casefold() if schema else "", own.casefold()) == wanted
+            for own_schema, own in (*self.tables, *self.views)
+        )
 
     def has_macro(self, name: str) -> bool:
         """Say whether some macro has this name."""

@@ -55,7 +55,10 @@ def one_query(session: DuckDBSession, sql: str) -> Statement:
     except RecursionError:
         raise QueryError("this SQL is nested too deeply") from None
     if not tree.get("error") and len(tree["statements"]) == 1:
-        return Statement(sql, tree["statements"][0]["node"])
+        statement = Statement(sql, tree["statements"][0]["node"])
+        if any(node.get("class") == "PARAMETER" for node in nodes(statement.tree)):
+            raise QueryError("this query has a parameter: write its value in its place")
+        return statement
     if tree.get("error_type") == "parser":
         raise QueryError(f"this SQL cannot be parsed: {tree['error_message']}")
     raise _refusal(session, sql)

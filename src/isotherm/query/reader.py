@@ -96,8 +96,8 @@ class Reader:
             archived = {name: n.archived for name, n in plan.needed.items() if n.archived}
             if archived and options.archived is Archived.REFUSE:
                 raise refusal(self._book, plan.named.tree, plan.wholes, plan.needed)
-            self._furnish(plan)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
+            self._furnish(plan)
             notes = [note for data in plan.wholes for note in whole.notes(data)]
             notes += [
                 f"left out, archived: {name} {span({part.period for part in parts})}"
@@ -116,6 +116,7 @@ class Reader:
         """
         with self._opened(options) as (tx, context, cleanup):
             plan = self._plan(tx, context, cleanup, sql, options)
+            context.parts = [part for n in plan.needed.values() for part in n.cold]
             self._furnish(plan)
             operators = guard.plan_of(tx.session, plan.named.text)
             return estimate(

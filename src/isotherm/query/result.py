@@ -53,7 +53,10 @@ class Result:
         """Yield the rows as Arrow batches of `rows` at most, without holding them all."""
         try:
             self._check()
-            yield from self._session.cursor.to_arrow_reader(rows)
+            for batch in self._session.cursor.to_arrow_reader(rows):
+                yield batch
+                if self._context.late:
+                    raise self._context.too_long()
         except Exception as error:
             raise self._context.translated(error) from error
         finally:
