@@ -160,3 +160,26 @@ def test_trips_are_loaded_with_the_clock_missing_in_some_rows(trips: Trips) -> N
     trips.load_text(f"{HEADER}\n,1,1.5,x\n2019-01-01 00:00:00,2,1.5,x\n")
     assert trips.count == 2
     assert trips.lake.inventory("trips").ageless[0].rows == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_mixed_every_good_row_is_in_and_every_broken_one_kept(
+    trips: Trips, seed: int
+) -> None:
+    chosen = random.Random(seed)
+    good = ["x", "", '"q"', '"a ""b"" c"', '"two\nlines"', '"a,b"', 'in"ner', "é", "'"]
+    end = chosen.choice(["\n", "\r\n"])
+    kinds = [line for line in BROKEN if not line.endswith('"x')]
+    line, text, expected, rows = 2, HEADER + end, [], 0
+    for number in range(chosen.randrange(200, 3_000)):
+        if chosen.random() < 0.01:
+            record = chosen.choice(kinds)
+            expected.append((line, BROKEN[record], record))
+        else:
+            tag = chosen.choice(good).replace("\n", end)
+            record, rows = f"2019-01-01 00:00:00,{number},{number}.5,{tag}", rows + 1
+        text += record + end * (1 + (chosen.random() < 0.02))
+        line = text.count("\n") + 1
+    loaded = trips.load_text(text, on_error="quarantine")
+    assert (loaded.rows, trips.quarantine) == (rows, expected)
+    assert trips.rows("count(*), count(DISTINCT id)") == [(rows, rows)]

@@ -192,6 +192,19 @@ def test_a_file_that_mixes_line_ends_is_loaded_whole(trips: Trips, crlf_first: b
     assert trips.quarantine == []
 
 
+def test_carriage_returns_alone_end_lines_too(trips: Trips) -> None:
+    assert trips.load_text(a_csv(*trip_lines(5), newline="\r")).rows == 5
+
+
+def test_long_values_are_read_in_both_ways(trips: Trips) -> None:
+    long = '"' + "é" * 400_000 + '""' * 500_000 + '"'
+    row = f"2019-01-01 00:00:00,1,1.5,{long}"
+    assert trips.load_text(a_csv(row), "a.csv").rows == 1
+    loaded = trips.load_text(a_csv(row, "1,2"), "b.csv", on_error="quarantine")
+    assert (loaded.rows, loaded.quarantined) == (1, 1)
+    assert trips.rows("DISTINCT length(tag)") == [(900_000,)]
+
+
 # -- what it is
 
 

@@ -22,12 +22,13 @@ from ..model.errors import LoadError
 from .choice import Choice, changes
 from .delimited import Delimited
 from .options import Formats
-from .records import Line, Record, lines, records
+from .records import MAX_CHARACTERS, Line, Record, lines, records
 from .source import Source
 from .target import Field, Plan, Table
 from .texts import cast, fits
 
 LINE, RAW = (f"isotherm {name} {uuid.uuid4().hex[:8]}" for name in ("line", "raw"))
+LONGEST = 4 * MAX_CHARACTERS + 1_000  # a character has up to four bytes, or two if it is a quote
 Progress = Callable[[int], None]
 
 
@@ -79,6 +80,7 @@ def separate_csv(source: Source, file: Delimited, scratch: Path, watch: Progress
         skip=0,
         encoding="utf-8",
         gzipped=False,
+        longest=LONGEST,
     )
     found = csv_records(source, file)
     broken = _write(found, scratch, file.delimiter, watch)
@@ -89,7 +91,7 @@ def separate_json(
     source: Source, encoding: str, session: Session, scratch: Path, watch: Progress
 ) -> Careful:
     """Tell the records of a newline-delimited JSON apart."""
-    copy = Delimited(glob.escape(str(scratch)), (LINE, RAW))
+    copy = Delimited(glob.escape(str(scratch)), (LINE, RAW), longest=LONGEST)
     broken = _write(json_records(source, encoding), scratch, ",", watch)
     lines_ = copy.relation({LINE: "BIGINT"})
     raw = quote(RAW)

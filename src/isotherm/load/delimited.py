@@ -48,6 +48,7 @@ class Delimited:
         names: Of its columns, in order.
         header: The first line after the skipped ones holds the names.
         skip: Empty lines before that.
+        longest: How many bytes a record may have.
 
     """
 
@@ -60,6 +61,7 @@ class Delimited:
     encoding: str = "utf-8"
     null: str = ""
     gzipped: bool = False
+    longest: int = 2_000_000
 
     def relation(self, types: Mapping[str, str] | None = None, *, lenient: bool = False) -> str:
         """Return the SQL that reads it; a column without a type is VARCHAR.
@@ -82,6 +84,7 @@ class Delimited:
             "nullstr": text(self.null),
             "compression": "'gzip'" if self.gzipped else "'none'",
             "ignore_errors": str(lenient).lower(),
+            "max_line_size": str(self.longest),
             "auto_detect": "false",
             "hive_partitioning": "false",
         }

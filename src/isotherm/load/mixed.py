@@ -41,14 +41,9 @@ def plan(
     typed = Typed(chooser.file, chooser.dataset, chooser.table)
     for pair in pairs:
         if pair.source not in texts:
-            said = chooser.types.get(pair.source.lower())
-            typed.take(pair, types[pair.source], said)
+            typed.take(pair, types[pair.source], chooser.types.get(pair.source.lower()))
     typed.settle(session, relation)
-    written = [pair for pair in pairs if pair.source in texts]
-    choices = chooser.choose(session, relation, written).items if written else ()
-    for choice in choices:
-        if choice.broken:
-            _refuse(session, relation, chooser, choice)
+    choices = _choices(session, relation, chooser, [p for p in pairs if p.source in texts])
     added, widened, _ = changes(choices)
     fields = [
         Field(c.pair.name, cast(quote(c.pair.source), c.type, chooser.formats))
@@ -57,13 +52,19 @@ def plan(
     ]
     order = {pair.name: number for number, pair in enumerate(pairs)}
     born = sorted([*typed.added, *added], key=lambda column: order[column.name])
-    return Plan(
-        chooser.table,
-        (*typed.fields, *fields),
-        tuple(born),
-        (*typed.widened, *widened),
-        ignored=ignored,
-    )
+    wider = (*typed.widened, *widened)
+    return Plan(chooser.table, (*typed.fields, *fields), tuple(born), wider, ignored=ignored)
+
+
+def _choices(
+    session: Session, relation: str, chooser: Chooser, pairs: Sequence[Pair]
+) -> tuple[Choice, ...]:
+    """Choose the types of texts, all of whose values have to fit."""
+    choices = chooser.choose(session, relation, pairs).items if pairs else ()
+    for choice in choices:
+        if choice.broken:
+            _refuse(session, relation, chooser, choice)
+    return choices
 
 
 def _refuse(session: Session, relation: str, chooser: Chooser, choice: Choice) -> None:

@@ -132,12 +132,16 @@ def write(
         loads.record(tx, load, periods)
         journal.write(tx, job.now, job.dataset.name, "", "loaded", **_account(load, plan))
     job.meter.at(1.0, rows)
+    return _loaded(job, load, plan, periods)
+
+
+def _loaded(job: Job, load: Load, plan: Plan, periods: Mapping[Period, int]) -> Loaded:
     return Loaded(
         job.source.name,
-        rows,
-        job.source.size,
-        sha256,
-        quarantined,
+        load.rows,
+        load.bytes,
+        load.sha256,
+        load.quarantined,
         periods=periods,
         added=plan.added,
         widened=plan.widened,
