@@ -92,14 +92,25 @@ def seal(tx: Transaction) -> Head:
         "SELECT id, written_at, dataset, move, event, detail FROM isotherm.journal "
         "WHERE seq IS NULL ORDER BY written_at, rowid"
     )
-    for row in rows:
-        sealed = _hash(last.hash, last.seq + 1, row)
+    ids = [row[0] for row in rows]
+    chain = [last.hash]
+    for seq, row in enumerate(rows, start=last.seq + 1):
+        chain.append(_hash(chain[-1], seq, row))
+    if ids:  # in one statement, and few values: each value that is bound costs 0.2 ms
         tx.execute(
-            "UPDATE isotherm.journal SET seq = ?, previous = ?, hash = ? WHERE id = ?",
-            [last.seq + 1, last.hash, sealed, row[0]],
+            "UPDATE isotherm.journal SET seq = s.seq, previous = s.previous, hash = s.hash FROM "
+            "(SELECT unnest(string_split(?, ' ')) AS id, unnest(range(?, ?)) AS seq, "
+            "unnest(string_split(?, ' ')) AS previous, unnest(string_split(?, ' ')) AS hash) s "
+            "WHERE journal.id = s.id",
+            [
+                " ".join(ids),
+                last.seq + 1,
+                last.seq + 1 + len(ids),
+                " ".join(chain[:-1]),
+                " ".join(chain[1:]),
+            ],
         )
-        last = Head(last.seq + 1, sealed)
-    return last
+    return Head(last.seq + len(ids), chain[-1])
 
 
 def entries(tx: Transaction, dataset: str | None = None, limit: int = 1_000_000) -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 from ..model.errors import ConfigError
 from ..warehouse.base import Transaction
@@ -91,6 +92,28 @@ def is_made(tx: Transaction) -> bool:
         "AND table_catalog = current_database()"
     )
     return bool(found[0][0])
+
+
+def note_store(tx: Transaction, root: Path) -> None:
+    """Write down where the store is, once: Iceberg's metadata names objects by their full paths."""
+    if not tx.execute("SELECT 1 FROM isotherm.settings WHERE name = 'store'"):
+        tx.execute("INSERT INTO isotherm.settings VALUES ('store', ?)", [str(root)])
+
+
+def check_store(tx: Transaction, root: Path) -> None:
+    """Check that the store is where it was made.
+
+    Raises:
+        ConfigError: it is elsewhere, and so its objects could not be found.
+
+    """
+    rows = tx.execute("SELECT value FROM isotherm.settings WHERE name = 'store'")
+    if rows and rows[0][0] != str(root):
+        raise ConfigError(
+            f"the store was made at {rows[0][0]}, and the config says {root}",
+            hint="Iceberg's metadata names every object by its full path: move the store back, or "
+            "leave a link at the old place and write that in [storage] url.",
+        )
 
 
 def lake_id(tx: Transaction) -> str:

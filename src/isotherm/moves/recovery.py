@@ -5,6 +5,7 @@ Every function may be called at any time and any number of times.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import partial
@@ -18,6 +19,9 @@ from .base import Ports
 
 METADATA = "iceberg"
 """The folder of the store where the tables' metadata lies, as the tier of its locations."""
+
+_OURS = re.compile(r"/(\d{5}-[^/]*\.metadata\.json|snap-[^/]*\.avro|[^/]*-m\d+\.avro)$")
+"""The names of metadata files that Isotherm writes; whatever else lies beside them stays."""
 
 
 class Ending(Enum):
@@ -138,7 +142,7 @@ def sweep(ports: Ports, dataset: str) -> None:
     listed = {ports.storage.url(item): item for item in ports.storage.list(METADATA, place)}
     if not needed <= listed.keys():
         return  # nor is this the folder that the table is in
-    unneeded = {item for url, item in listed.items() if url not in needed}
+    unneeded = {i for url, i in listed.items() if url not in needed and _OURS.search(i.key)}
     read = {listed[pin.metadata] for pin in recent if pin.metadata in listed}
     with ports.warehouse.transaction() as tx:
         waiting = {

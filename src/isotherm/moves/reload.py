@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from ..engine.sql import quote
-from ..model.errors import RequestError, VerifyError
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..control.inventory import clock_of
+from ..engine.sql import quote, within
+from ..model.errors import RequestError, SchemaError, VerifyError
+from ..model.period import Period, ranges
+from ..model.schema import Column, widens
 from .base import Act, leaving
 from .retier import verify_objects
 
@@ -18,7 +24,11 @@ class Reload(Act):
             if not part.readable_at(now):
                 raise RequestError(f"{part.location} is archived and has to be restored first")
         verify_objects(self, self.sources)
-        self.change = leaving(self.sources)
+        gone = leaving(self.sources)
+        # The archive's originals stay for the grace, too: they are the only other copy.
+        self.change = replace(
+            gone, discard=tuple(sorted({*gone.discard, *gone.discard_now})), discard_now=()
+        )
 
     def insert(self) -> None:
         """Insert the rows, and hash the periods before and after."""
@@ -26,13 +36,7 @@ class Reload(Act):
             return
         urls = [self.ports.storage.url(part.readable_location) for part in self.change.remove]
         source = self.tx.session.parquet(urls)
-        there = {row[0] for row in self.tx.session.execute(f"DESCRIBE SELECT * FROM {source}")}
-        old = {new: old for old, new in self.dataset.renamed.items() if old in there}
-        # Columns that were born later are NULL in old objects, here as in the table.
-        typed = ", ".join(
-            f"{_found(c.name, old.get(c.name, c.name), there)}::{c.type} AS {quote(c.name)}"
-            for c in self.cold
-        )
+        typed = ", ".join(self._picked(source))
         select = f"SELECT {typed} FROM {source}"
         before = self.tx.session.digest(self.hot_rows())
         self.tx.insert(self.dataset.table, [column.name for column in self.cold], select)
@@ -44,10 +48,50 @@ class Reload(Act):
             )
         self.moved = expected
 
+    def condition(self, periods: Sequence[Period] | None = None) -> str:
+        """Return the condition of the periods alone: what was cold may lie outside the bounds."""
+        clock_type = clock_of(self.dataset, self.columns).type
+        unbound = replace(self.dataset, earliest=None, latest=None)
+        return " OR ".join(
+            f"({within(unbound, clock_type, first, last)})"
+            for first, last in ranges(periods or self.move.periods)
+        )
 
-def _found(name: str, old: str, there: set[str]) -> str:
-    """Return the column of an object that holds a column's values, NULL where there is none."""
-    present = [quote(n) for n in dict.fromkeys((name, old)) if n in there]
-    if not present:
-        return "NULL"
-    return f"coalesce({', '.join(present)})" if len(present) > 1 else present[0]
+    def _picked(self, source: str) -> Iterator[str]:
+        """Yield what is inserted into each column: every column of the objects has its place.
+
+        Raises:
+            SchemaError: the table has no column, or too narrow a one, for one of the objects.
+
+        """
+        renamed = {old.casefold(): new for old, new in self.dataset.renamed.items()}
+        own = {column.name.casefold(): column for column in self.cold}
+        found: dict[str, list[str]] = {}
+        for row in self.tx.session.execute(f"DESCRIBE SELECT * FROM {source}"):
+            name, type_ = str(row[0]), str(row[1])
+            column = own.get(name.casefold()) or own.get(
+                renamed.get(name.casefold(), name).casefold()
+            )
+            if column is None or not (column.type == type_ or widens(type_, column.type)):
+                raise _no_place(self, name, type_, column)
+            found.setdefault(column.name, []).append(quote(name))
+        for column in self.cold:
+            # A column that was born later is NULL in old objects, here as in the table.
+            values = ", ".join(found.get(column.name, ["NULL"]))
+            value = f"coalesce({values})" if "," in values else values
+            yield f"{value}::{column.type} AS {quote(column.name)}"
+
+
+def _no_place(act: Act, name: str, type_: str, column: Column | None) -> SchemaError:
+    table = act.dataset.table
+    now = f"has {column.name} as {column.type} now" if column else "has no such column"
+    mend = (
+        f"ALTER TABLE {table} ALTER {column.name} TYPE {type_}"
+        if column
+        else f"ALTER TABLE {table} ADD COLUMN {quote(name)} {type_}"
+    )
+    return SchemaError(
+        f"the cold rows of {act.move.span} have {name} as {type_}, but {table} {now}: "
+        "its values would be lost",
+        hint=f"Nothing was moved. Give the values a place: {mend}",
+    )

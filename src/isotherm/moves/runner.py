@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import stamina
 
 from ..catalog.iceberg import Pin
-from ..control import intents, journal, parts, pins, removals
+from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
@@ -131,6 +131,7 @@ class Runner:
                 intents.OPEN,
                 now,
             )
+            datasets.remember(tx, dataset, now)
             intents.begin(tx, intent)
             journal.write(tx, now, dataset.name, id_, "begun", move=str(move), why=move.reason)
         return intent

@@ -1,0 +1,63 @@
+"""What control remembers of datasets: by which clock and period their cold rows were cut.
+
+A config that says otherwise would have queries look for cold rows where they are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from ..model.dataset import Dataset
+from ..model.errors import ConfigError
+from ..warehouse.base import Transaction
+
+
+def remember(tx: Transaction, dataset: Dataset, now: datetime) -> None:
+    """Write a dataset down, once."""
+    if not tx.execute("SELECT 1 FROM isotherm.datasets WHERE dataset = ?", [dataset.name]):
+        tx.execute(
+            "INSERT INTO isotherm.datasets VALUES (?, ?, ?, ?, ?)",
+            [dataset.name, str(dataset.table), dataset.clock, dataset.unit.value, now],
+        )
+
+
+def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
+    """Hold the config's datasets against those that have cold rows.
+
+    Args:
+        where: The config file, for the error.
+
+    Raises:
+        ConfigError: one is missing, or has another clock or period now.
+
+    """
+    rows = tx.execute(
+        "SELECT dataset, table_name, clock, unit FROM isotherm.datasets d WHERE EXISTS "
+        "(SELECT 1 FROM isotherm.parts p WHERE p.dataset = d.dataset) ORDER BY dataset"
+    )
+    for name, table, clock, unit in rows:
+        dataset = datasets.get(name)
+        if dataset is None:
+            raise ConfigError(
+                f"{where}: there is no dataset {name}, but {table} has cold rows under this name",
+                hint=f'Put it back: [datasets.{name}] table = "{table}", clock = "{clock}", '
+                f'period = "{unit}". A query would miss its cold rows without.',
+            )
+        if dataset.unit.value != unit:
+            raise ConfigError(
+                f'{where}: datasets.{name}.period: found "{dataset.unit}", but its cold rows are '
+                f"cut by the {unit}",
+                hint=f'Set it back: period = "{unit}"',
+            )
+        if clock not in (dataset.clock, *_old_names(dataset)):
+            raise ConfigError(
+                f'{where}: datasets.{name}.clock: found "{dataset.clock}", but its cold rows are '
+                f"cut by {clock}",
+                hint=f'Set it back: clock = "{clock}". Was the column renamed? '
+                f'renamed = {{ {clock} = "{dataset.clock}" }}',
+            )
+
+
+def _old_names(dataset: Dataset) -> list[str]:
+    return [old for old, new in dataset.renamed.items() if new == dataset.clock]
