@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from . import config as configuration
 from .config import Config
-from .control import migrations, parts
+from .control import datasets, migrations, parts
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
 from .model.errors import BusyError, ConfigError
@@ -55,6 +55,8 @@ def open_lake(
             if not migrations.is_made(tx):
                 raise _not_set_up(config)
             lake = migrations.lake_id(tx)
+            migrations.check_store(tx, _storage(config).root)
+            datasets.check(tx, config.datasets, str(config.file))
         return Lake(config, warehouse, _storage(config), lambda: _catalog(config, lake), clock)
     except BaseException:
         warehouse.close()
@@ -79,6 +81,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     try:
         with warehouse.transaction() as tx:
             lake = migrations.migrate(tx)
+            migrations.note_store(tx, storage.root)
             used = parts.places(tx)
         storage.claim(lake, used)
         _catalog(config, lake)

@@ -13,7 +13,7 @@ from functools import partial
 from ..catalog.iceberg import Pin
 from ..control import intents, journal, pins, removals
 from ..control.intents import Intent
-from ..model.errors import ConflictError, IsothermError
+from ..model.errors import ConflictError, IsothermError, StorageError
 from ..model.part import Location
 from .base import Ports
 
@@ -90,11 +90,17 @@ def publish(ports: Ports, dataset: str) -> None:
 
     """
     seen = ports.catalog.look(dataset)
-    if not seen:
-        return
     with ports.warehouse.snapshot() as tx:
         pin = pins.latest(tx, dataset)
-        ended = [move for move in seen.moves if intents.state(tx, move) != intents.OPEN]
+        moves = seen.moves if seen else ()
+        ended = [move for move in moves if intents.state(tx, move) != intents.OPEN]
+    if seen is None and pin:
+        raise StorageError(
+            f"the catalogue has lost the Iceberg table of {dataset}",
+            hint="Put the catalogue back from a backup. Queries still read the cold rows.",
+        )
+    if seen is None:
+        return
     head = Pin(pin.metadata, pin.snapshot) if pin else ports.catalog.head(dataset)
     ports.catalog.publish(dataset, seen, head, ended)
 
