@@ -93,6 +93,10 @@ BOUNDS: dict[str, Make] = {
     "year": lambda a, b, grain: Bound(
         f"year(pickup) = {a.year}", datetime(a.year, 1, 1), datetime(a.year + 1, 1, 1)
     ),
+    "years": lambda a, b, grain: Bound(
+        f"year(pickup) IN ({a.year})", datetime(a.year, 1, 1), datetime(a.year + 1, 1, 1)
+    ),
+    "zoned": lambda a, b, grain: Bound(f"pickup >= TIMESTAMPTZ {text(a)}", a),
     "ago": lambda a, b, grain: ago(a),
     "ago in words": lambda a, b, grain: ago(a, back="INTERVAL {} DAY"),
     "ago and before": lambda a, b, grain: Bound(
@@ -142,6 +146,8 @@ def conditions() -> st.SearchStrategy[str]:
         ("date_trunc('{}', t.pickup) {} {}", unit, order, moment),
         ("t.pickup::DATE {} '{}'", order, days),
         ("t.pickup::TIMESTAMP {} {}", order, moment),
+        ("t.pickup::DATE IN ('{}', '{}')", days, days),
+        ("t.pickup {} TIMESTAMPTZ {}", order, moment),
         ("t.pickup::TIMESTAMPTZ {} TIMESTAMP {}", order, moment),
         ("year(t.pickup) {} {}", order, year),
         ("month(t.pickup) = {}", st.integers(1, 12)),

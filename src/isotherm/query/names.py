@@ -20,7 +20,7 @@ from .owned import Owned
 from .parse import Node, Statement, nodes, one_query, spliced
 from .plain import place_of, plain
 from .provable import provable
-from .times import steady_now
+from .times import steady
 
 _IDENT = r'(?:"(?:[^"]|"")*"|[\w$]+)'
 _VIEW = re.compile(
@@ -121,7 +121,7 @@ class _Search:
     def look_into(self, statement: Statement) -> tuple[str, str]:
         """Note what a query names, and return its text with plain names, and a provable one."""
         names = list(plain(statement, self.owned))
-        proof = [*steady_now(statement, self.owned), *provable(statement, self.clocks)]
+        proof = [*steady(statement, self.owned), *provable(statement, self.clocks)]
         files.check(statement.tree, self.owned, allow_files=self.rules.allow_files)
         for node in nodes(statement.tree):
             if node.get("type") == "BASE_TABLE":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .parse import Node, Splice, Statement, match_at
 from .times import comparison_sides, is_steady
@@ -28,6 +29,9 @@ _TYPES = {
     "TIMESTAMP WITH TIME ZONE": rb"TIMESTAMP(?:TZ|\s+WITH\s+TIME\s+ZONE)",
 }
 _END = rb"(?![\w(\[]|\s*[(\[])"
+_IN = re.compile(rb"\s+IN\s*\(\s*", re.IGNORECASE)
+_COMMA = re.compile(rb"\s*,\s*")
+_END_OF_LIST = re.compile(rb"\s*\)")
 
 
 def provable(statement: Statement, clocks: frozenset[str]) -> Iterator[Splice]:
@@ -39,16 +43,20 @@ def provable(statement: Statement, clocks: frozenset[str]) -> Iterator[Splice]:
     """
     for sides in comparison_sides(statement.tree):
         for place, side in enumerate(sides):
-            found = _unwrapped(statement, side, [*sides[:place], *sides[place + 1 :]], clocks)
+            others = [*sides[:place], *sides[place + 1 :]]
+            found = _unwrapped(statement, side, others, clocks)
             if found:
-                yield from found
+                yield from _as_alternatives(statement, *found)
                 break
 
 
 def _unwrapped(
     statement: Statement, side: Node, others: Sequence[Node], clocks: frozenset[str]
-) -> list[Splice] | None:
-    """Return the splices of one comparison; None if it is no such one, or is spelled strangely."""
+) -> tuple[Splice, list[Splice]] | None:
+    """Return what takes the place of one side and of the others beside it.
+
+    None if it is no such comparison, or is spelled strangely.
+    """
     column = _wrapped(side)
     if column is None or not _is_clock(column, clocks):
         return None
@@ -65,7 +73,23 @@ def _unwrapped(
         return None
     start, end, name = around
     unwrapped = Splice(start, end, f"date_trunc('{unit}', {name})")
-    return [unwrapped, *(value for found in values if found for value in found)]
+    return unwrapped, [value for value in values if value is not None]
+
+
+def _as_alternatives(
+    statement: Statement, clock: Splice, values: Sequence[Splice]
+) -> Iterator[Splice]:
+    """Yield the pieces of a comparison; `x IN (a, b)` becomes `(x = a OR x = b)`."""
+    raw = statement.text.encode()
+    between = [raw[one.end : two.start] for one, two in pairwise([clock, *values])]
+    is_list = (
+        bool(between) and _IN.fullmatch(between[0]) and _END_OF_LIST.match(raw, values[-1].end)
+    )
+    if not is_list or not all(_COMMA.fullmatch(gap) for gap in between[1:]):
+        yield from (clock, *(value for value in values if value.start < value.end))
+        return
+    alternatives = " OR ".join(f"{clock.text} = {value.text}" for value in values)
+    yield Splice(clock.start, values[-1].end, f"({alternatives}")
 
 
 def _wrapped(side: Node) -> Node | None:
@@ -129,26 +153,23 @@ def _around(
     return (opening.start() if opening else start), closing.end(), name
 
 
-def _beside_cast(statement: Statement, other: Node, type_: str) -> list[Splice] | None:
-    """Return what makes the other side fit; None if nothing is known of it."""
+def _beside_cast(statement: Statement, other: Node, type_: str) -> Splice | None:
+    """Return what the other side becomes; None if nothing is known of it."""
     if other.get("class") != "CONSTANT":
-        return [] if is_steady(other) else None
+        return Splice(0, 0, "") if is_steady(other) else None
     if other["value"]["type"]["id"] != "VARCHAR":
         return None
-    if type_ != "DATE":
-        return []
     found = match_at(statement.text, other, _STRING)
     if not found:
         return None
-    raw = statement.text.encode()[slice(*found)].decode()
-    return [Splice(*found, f"CAST({raw} AS DATE)")]  # a time in it is of no account
+    written = statement.text.encode()[slice(*found)].decode()
+    # A time in it is of no account where days are compared.
+    return Splice(*found, f"CAST({written} AS DATE)" if type_ == "DATE" else written)
 
 
-def _year(statement: Statement, other: Node) -> list[Splice] | None:
-    """Return what makes a year the day on which it begins; None if it is something else."""
+def _year(statement: Statement, other: Node) -> Splice | None:
+    """Return the day on which a year begins; None if it is something else."""
     if other.get("class") != "CONSTANT" or other["value"]["type"]["id"] != "INTEGER":
         return None
     found = match_at(statement.text, other, _NUMBER)
-    if not found:
-        return None
-    return [Splice(*found, f"DATE '{other['value']['value']:04}-01-01'")]
+    return Splice(*found, f"DATE '{other['value']['value']:04}-01-01'") if found else None

@@ -3,7 +3,8 @@
 `pickup >= now() - INTERVAL 6 MONTH` compares with a TIMESTAMP WITH TIME ZONE. Where the clock is a
 TIMESTAMP, the optimizer can prove nothing of that. Isotherm's sessions are in UTC, where the same
 instant as a TIMESTAMP compares alike with every type: so it is written in, wherever `now()` stands
-on a side of a comparison that names no column. Everywhere else it stays what it was.
+on a side of a comparison that names no column. Constants with a zone are treated alike. Everywhere
+else both stay what they are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ _CALL = re.compile(
     rb"|current_timestamp\b(?!\s*[.(])",
     re.IGNORECASE,
 )
+_ZONED = re.compile(
+    rb"'(?:[^']|'')*'(?:\s*::\s*TIMESTAMP(?:TZ|\s+WITH\s+TIME\s+ZONE))?(?!\s*(?:::|AS\b))",
+    re.IGNORECASE,
+)
+"""The constant, with its type behind it where it stands there."""
 # fmt: off
 _STEADY = frozenset({
     "+", "-", "*", "date_trunc", "to_years", "to_months", "to_weeks", "to_days", "to_hours",
@@ -42,14 +48,15 @@ _BY_YEAR = frozenset({"year", "date_part", "datepart", "isoyear"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def steady_now(statement: Statement, owned: Owned) -> Iterator[Splice]:
-    """Yield the pieces that make `now()` a constant where it is compared with something."""
+def steady(statement: Statement, owned: Owned) -> Iterator[Splice]:
+    """Yield the pieces that make instants with a zone, `now()` too, TIMESTAMPs in comparisons."""
     for side in _steady_sides(statement.tree):
-        for call in nodes(side):
-            if _is_call(call, _NOW):
-                found = match_at(statement.text, call, _CALL)
-                if found:
+        for node in nodes(side):
+            if _is_call(node, _NOW):
+                if found := match_at(statement.text, node, _CALL):
                     yield Splice(*found, f"CAST('{owned.now.isoformat(' ')}' AS TIMESTAMP)")
+            elif _is_zoned(node) and (found := match_at(statement.text, node["child"], _ZONED)):
+                yield Splice(found[1], found[1], "::TIMESTAMP")
 
 
 def likely(session: DuckDBSession, tree: Node) -> tuple[datetime, ...]:
@@ -93,6 +100,12 @@ def is_steady(node: Node) -> bool:
         case "FUNCTION" | "COLUMN_REF":
             return _is_call(node, _NOW | _TODAY)
     return False
+
+
+def _is_zoned(node: Node) -> bool:
+    """Say whether a node is a constant TIMESTAMP WITH TIME ZONE."""
+    is_cast = node.get("class") == "CAST" and node["child"].get("class") == "CONSTANT"
+    return is_cast and node["cast_type"]["id"] == "TIMESTAMP WITH TIME ZONE"
 
 
 def _is_call(node: Node, functions: frozenset[str]) -> bool:
