@@ -20,9 +20,10 @@ from .cost.dollars import Quote
 from .cost.prices import PriceBook
 from .model.dataset import Dataset
 from .model.errors import RequestError, StalePlanError
-from .model.part import Inventory
+from .model.part import Inventory, Location
 from .model.period import Duration, Period
 from .model.request import RequestKind
+from .model.tier import CLASSES
 from .plan.explain import Explanation, explain
 from .plan.plan import Plan
 from .plan.planner import Subject, make_plan
@@ -157,6 +158,14 @@ class Lake:
 
         """
         return self._reader.explain(query, self._options(Archived.REFUSE, allow_files))
+
+    def confine(self) -> None:
+        """Let no query reach files outside the store from now on, whatever it is made of.
+
+        This lake can only look then. It is a second wall: queries are held against the first.
+        """
+        places = [self.storage.url(Location(name, "")) for name in CLASSES]
+        self.warehouse.engine.confine([*places, self.storage.metadata_url("")])
 
     @cached_property
     def _reader(self) -> Reader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from hypothesis import strategies as st
@@ -114,7 +114,10 @@ def bounds(draw: st.DrawFn, clock_type: str) -> Bound:
     source = midnights if clock_type == "DATE" else instants
     one, other = sorted((draw(source), draw(source)))
     grain = DAY if clock_type == "DATE" else MICROSECOND
-    return BOUNDS[draw(st.sampled_from(sorted(BOUNDS)))](one, other, grain)
+    bound = BOUNDS[draw(st.sampled_from(sorted(BOUNDS)))](one, other, grain)
+    if clock_type == "DATE" and bound.low > day(bound.low):  # the day itself begins before it
+        return replace(bound, low=day(bound.low) + DAY)
+    return bound
 
 
 BOUNDED = (

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from aged import Aged
+from ageing import Clock
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.model.errors import ArchivedError, IsothermError, QueryError
 
@@ -135,6 +136,23 @@ def test_an_owners_view_and_macro_over_files_need_leave_too(
         with pytest.raises(QueryError, match="--allow-files"):
             lake.sql(f"SELECT * FROM {name}")
         assert lake.sql(f"SELECT * FROM {name}", allow_files=True).fetchall() == [(42,)]
+
+
+def test_a_confined_lake_reaches_no_file_outside_its_store(
+    make_lake: MakeLake, outside: Path
+) -> None:
+    lake = make_lake(clock=Clock())
+    run_sql(lake, make_trips())
+    lake.apply(lake.plan(even_if_uneconomic=True))
+    lake.close()
+    looking = make_lake(read_only=True, clock=Clock())
+    looking.confine()
+    query = "SELECT count(*), min(id) FROM trips WHERE pickup >= '2018-05-01'"
+    assert looking.sql(query).fetchall() == [(4680, 1320)]
+    assert looking.explain_sql(query).files == 9
+    for form in (*FILES, "SELECT * FROM read_text('/etc/passwd')"):
+        with pytest.raises(QueryError):
+            looking.sql(form.format(outside), allow_files=True).fetchall()
 
 
 def test_python_variables_are_no_tables(plain_aged: Aged) -> None:

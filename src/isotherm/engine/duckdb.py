@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,12 @@ class DuckDBEngine:
             self._root.execute(f"SET memory_limit = {text(limit)}")
         else:
             self._root.execute("RESET memory_limit")
+
+    def confine(self, urls: Iterable[str]) -> None:
+        """Let no session reach files but those below some URLs; this cannot be undone."""
+        listed = ", ".join(text(url) for url in urls)
+        self._root.execute(f"SET allowed_directories = [{listed}]")
+        self._root.execute("SET enable_external_access = false")
 
     def close(self) -> None:
         """Close the instance and give up its files."""
