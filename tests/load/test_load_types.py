@@ -152,6 +152,12 @@ def test_a_time_of_midnight_is_a_time(trips: Trips) -> None:
     assert trips.types == {"pickup": "TIMESTAMP", "day": "DATE"}
 
 
+def test_codes_with_leading_zeros_stay_text(trips: Trips) -> None:
+    trips.load_text(column("zip", *["10001"] * 50, "00501"))
+    assert trips.types["zip"] == "VARCHAR"
+    assert trips.rows("min(zip)") == [("00501",)]
+
+
 def test_whole_numbers_that_no_integer_holds_are_kept_as_text(trips: Trips) -> None:
     trips.load_text(column("rider", "12345678901234567890", "1"))
     assert trips.rows("rider") == [("1",), ("12345678901234567890",)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..engine.base import Session
 from ..engine.sql import quote
@@ -14,7 +14,16 @@ from ..model.schema import Column
 from .lossless import INTEGERS
 from .options import Formats
 from .target import Pair, Table, Widening, may_widen
-from .texts import CLOCKS, NEW_TYPES, fits, looks_like, understood, usual
+from .texts import (
+    CLOCKS,
+    NARROWED,
+    NEW_TYPES,
+    fits,
+    has_leading_zeros,
+    looks_like,
+    understood,
+    usual,
+)
 
 SAMPLE_ROWS = 20_480
 CHECKED_ROWS = 2_048
@@ -30,6 +39,7 @@ class Seen:
     Attributes:
         values: How many of them are not NULL.
         fractions: How many hold a point.
+        codes: How many are digits after a zero, as `007`.
         fits: How many fit each type that was tried.
         unusual: How many would need more than a plain cast to it.
 
@@ -37,6 +47,7 @@ class Seen:
 
     values: int
     fractions: int
+    codes: int
     fits: Mapping[str, int]
     unusual: Mapping[str, int]
 
@@ -79,6 +90,10 @@ class Choices:
         """How many values do not fit their columns."""
         return sum(choice.broken for choice in self.items)
 
+    def tells(self, column: str) -> bool:
+        """Say whether the type of a column of the table is known."""
+        return any(c.pair.name == column and c.type is not None for c in self.items)
+
 
 @dataclass(frozen=True)
 class Chooser:
@@ -107,7 +122,7 @@ class Chooser:
             limit: How many rows are looked at; all if it is None.
 
         Raises:
-            LoadError: there are rows, and the clock tells no time in any of them.
+            LoadError: there are rows, all were looked at, and the clock tells no time in any.
 
         """
         if limit is not None:
@@ -118,7 +133,7 @@ class Chooser:
         for pair, histogram in zip(pairs, found, strict=True):
             seen = self._seen(pair, histogram or {})
             choices.append(self._choice(pair, seen))
-            if pair.name == self.dataset.clock and rows:
+            if pair.name == self.dataset.clock and rows and limit is None:
                 self._check_clock(session, relation, choices[-1], seen)
         return Choices(rows, tuple(choices))
 
@@ -144,13 +159,13 @@ class Chooser:
             )
 
     def _mask(self, pair: Pair) -> str:
-        """Return a number whose bits tell of a value: a point, then what each type makes of it.
+        """Return a number whose bits tell of a value: its form, then what each type makes of it.
 
         One aggregate a column: with one a question, DuckDB takes minutes to plan 400 columns.
         """
         value = quote(pair.source)
         test = fits if pair.column or self._said(pair) else looks_like
-        conditions = [f"contains({value}, '.')"]
+        conditions = [f"contains({value}, '.')", has_leading_zeros(value)]
         for type_ in self._tried(pair):
             strange = f"NOT coalesce({usual(value, type_)}, false)"
             conditions += [test(value, type_, self.formats), strange]
@@ -167,8 +182,9 @@ class Chooser:
         return Seen(
             sum(histogram.values()),
             count(0),
-            {type_: count(1 + 2 * n) for n, type_ in enumerate(tried)},
+            count(1),
             {type_: count(2 + 2 * n) for n, type_ in enumerate(tried)},
+            {type_: count(3 + 2 * n) for n, type_ in enumerate(tried)},
         )
 
     def _said(self, pair: Pair) -> str | None:
@@ -179,9 +195,19 @@ class Chooser:
             return (pair.column.type, *_wider(pair.column.type))
         if said := self._said(pair):
             return (said,)
+        if pair.source in self.candidates:
+            return tuple(self.candidates[pair.source])
         if pair.name == self.dataset.clock:
             return CLOCKS[1:] if self.dataset.unit is Unit.HOUR else CLOCKS
-        return tuple(self.candidates.get(pair.source, NEW_TYPES))
+        return NEW_TYPES
+
+    def narrowed(self, sample: Choices) -> Chooser:
+        """Return a chooser that asks of all rows only what a sample has left open."""
+        candidates = dict(self.candidates)
+        for choice in sample.items:
+            if choice.type is not None:
+                candidates[choice.pair.source] = NARROWED.get(choice.type, (choice.type,))
+        return replace(self, candidates=candidates)
 
     def _choice(self, pair: Pair, seen: Seen) -> Choice:
         if pair.column:
@@ -192,7 +218,8 @@ class Chooser:
             return Choice(pair, None)
         else:
             type_ = max(seen.fits, key=lambda t: seen.fits[t], default="VARCHAR")
-            if not self._convinces(pair, seen.values, seen.fits.get(type_, 0)):
+            is_code = seen.codes and type_ in ("BIGINT", "DOUBLE")
+            if is_code or not self._convinces(pair, seen.values, seen.fits.get(type_, 0)):
                 type_ = "VARCHAR"
         broken = seen.values - seen.fits.get(type_ or "", seen.values)
         is_usual = not seen.unusual.get(type_ or "", 0)

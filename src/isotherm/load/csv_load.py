@@ -30,7 +30,8 @@ def load(job: Job, table: Table, folder: Path) -> Loaded:
     chooser = Chooser(source.name, job.dataset, table, options.formats, types)
     if file.encoding in ENGINE_ENCODINGS:
         for limit in (chooser.sample_rows(pairs), None):
-            if loaded := _fast(job, file, chooser, pairs, ignored, limit):
+            loaded, chooser = _fast(job, file, chooser, pairs, ignored, limit)
+            if loaded:
                 return loaded
 
     def watch(count: int) -> None:
@@ -50,15 +51,23 @@ def _fast(
     pairs: Sequence[Pair],
     ignored: tuple[str, ...],
     limit: int | None,
-) -> Loaded | None:
-    """Choose types by a sample, or by all rows, and load; None if that cannot be done."""
+) -> tuple[Loaded | None, Chooser]:
+    """Choose types by a sample, or by all rows, and load.
+
+    Returns:
+        None if that cannot be done, and what the next try has to choose from.
+
+    """
+    narrowed = chooser
     try:
         with job.warehouse.snapshot() as tx, reading(job.source.name):
             relation = file.relation(lenient=limit is not None)
             choices = chooser.choose(tx.session, relation, pairs, limit)
-        if choices.broken or (limit and not choices.rows):
-            return None
+        narrowed = chooser.narrowed(choices)
+        misleads = limit and not (choices.rows and choices.tells(job.dataset.clock))
+        if choices.broken or misleads:
+            return None, narrowed
         plan, told = delimited.plan(file, choices.items, chooser.table, chooser.formats, ignored)
-        return write(job, plan, told)
+        return write(job, plan, told), narrowed
     except DamagedError:
-        return None
+        return None, narrowed

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..model.errors import LoadError
 from . import careful
 from .careful import Broken, Careful
-from .choice import Choice, Chooser
+from .choice import SAMPLE_ROWS, Choice, Chooser
 from .options import OnError
 from .records import Record
 from .target import Pair
@@ -35,7 +35,8 @@ def salvage(
     """
     stop = job.options.on_error == OnError.STOP
     with job.warehouse.snapshot() as tx:
-        choices = chooser.choose(tx.session, file.relation, pairs)
+        sample = chooser.choose(tx.session, file.relation, pairs, SAMPLE_ROWS)
+        choices = chooser.narrowed(sample).choose(tx.session, file.relation, pairs)
         misfits = careful.misfits(tx.session, file, choices.items, chooser.formats)
     broken = sorted([*file.broken, *misfits])
     if broken and stop:

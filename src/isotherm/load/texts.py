@@ -17,6 +17,9 @@ CLOCKS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 NEW_TYPES = ("BOOLEAN", "BIGINT", "DOUBLE", *CLOCKS, "TIME")
 """What a new column of texts may become, the first that fits; VARCHAR is what is left."""
 
+NARROWED = {"BIGINT": ("BIGINT", "DOUBLE"), "DATE": CLOCKS, "TIMESTAMP": CLOCKS[1:], "VARCHAR": ()}
+"""What a column may turn out to be that looks like a type in a sample; if not just that."""
+
 LENGTHS = {"DATE": 10, "TIMESTAMP": 19}
 """How long the usual forms are, `2019-01-01` and `2019-01-01 10:00:00`."""
 
@@ -60,28 +63,33 @@ def cast(value: str, type_: str, formats: Formats) -> str:
 
 def fits(value: str, type_: str, formats: Formats) -> str:
     """Return the condition that a text says nothing that a type does not hold."""
-    found = cast(value, type_, formats)
     if type_ in ("VARCHAR", "JSON"):
         return "true"
-    conditions = [f"{found} IS NOT NULL"]
+    found = cast(value, type_, formats)
+    there = f"{found} IS NOT NULL"
+    # CASE asks what is dear only of the values that need it; AND and OR would ask all of it of all.
     if type_ in INTEGERS:
         number = f"TRY_CAST({value} AS DOUBLE)"
-        conditions.append(f"(NOT regexp_matches({value}, '[.eE]') OR {number} = trunc({number}))")
+        whole = f"{there} AND {number} = trunc({number})"
+        told = f"CASE WHEN regexp_matches({value}, '[.eE]') THEN {whole} ELSE {there} END"
     elif type_ == "DOUBLE":
-        conditions.append(
-            f"(length({value}) <= 15 OR NOT regexp_full_match(trim({value}), {_WHOLE}) "
-            f"OR {same_value(f'TRY_CAST({value} AS HUGEINT)', 'HUGEINT', 'DOUBLE')})"
+        exact = same_value(f"TRY_CAST({value} AS HUGEINT)", "HUGEINT", "DOUBLE")
+        told = (
+            f"CASE WHEN length({value}) <= 15 OR NOT regexp_full_match(trim({value}), {_WHOLE}) "
+            f"THEN {there} ELSE {there} AND {exact} END"
         )
     elif shape := decimal(type_):
         digits = f"rtrim(regexp_extract({value}, '\\.(\\d*)', 1), '0')"
         roundtrip = f"CAST({found} AS DOUBLE) = TRY_CAST({value} AS DOUBLE)"
-        conditions.append(
+        told = (
             f"CASE WHEN regexp_matches({value}, '[eE]') THEN {roundtrip} "
-            f"ELSE length({digits}) <= {shape[1]} END"
+            f"ELSE {there} AND length({digits}) <= {shape[1]} END"
         )
     elif type_ == "DATE":
-        conditions.append(f"{found} = {_moment(value, formats)}")
-    return f"coalesce({' AND '.join(conditions)}, false)"
+        told = f"{found} = {_moment(value, formats)}"
+    else:
+        return f"({there})"
+    return f"coalesce({told}, false)"
 
 
 def looks_like(value: str, type_: str, formats: Formats) -> str:
@@ -94,7 +102,8 @@ def looks_like(value: str, type_: str, formats: Formats) -> str:
     if type_ == "BOOLEAN":
         return f"coalesce(lower(trim({value})) IN ('true', 'false'), false)"
     if type_ == "BIGINT":
-        return f"regexp_full_match(trim({value}), {_WHOLE}) AND {fit}"
+        whole = f"regexp_full_match(trim({value}), {_WHOLE})"
+        return f"{whole} AND TRY_CAST({value} AS BIGINT) IS NOT NULL"
     if type_ == "DOUBLE":
         return f"regexp_full_match(trim({value}), {_NUMBER}) AND {fit}"
     if type_ == "TIME":
@@ -108,6 +117,11 @@ def looks_like(value: str, type_: str, formats: Formats) -> str:
         # Unlike a TIMESTAMP WITH TIME ZONE, it has nothing to say of an offset.
         return f"coalesce(TRY_CAST({value} AS TIMESTAMP) = {_moment(value, formats)}, false)"
     return fit
+
+
+def has_leading_zeros(value: str) -> str:
+    """Return the condition that a text is a code of digits, which a number would not keep."""
+    return f"regexp_full_match(trim({value}), '[+-]?0[0-9]+')"
 
 
 def usual(value: str, type_: str) -> str:
@@ -139,10 +153,13 @@ def understood(session: Session, relation: str, column: str) -> tuple[str, tuple
 
 def _moment(value: str, formats: Formats) -> str:
     """Return the text as a TIMESTAMP of UTC; one without zone is taken as it is written."""
-    iso = f"TRY_CAST(TRY_CAST({value} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
+    iso = (
+        f"CASE WHEN {usual(value, 'TIMESTAMP')} THEN TRY_CAST({value} AS TIMESTAMP) "
+        f"ELSE TRY_CAST(TRY_CAST({value} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) END"
+    )
     tried = [
         f"CAST(try_strptime({value}, {text(pattern)}) AS TIMESTAMP)"
         for pattern in (formats.timestamp, formats.date)
         if pattern
     ]
-    return f"coalesce({', '.join([*tried, iso])})" if tried else iso
+    return f"coalesce({', '.join([*tried, iso])})" if tried else f"({iso})"
