@@ -117,6 +117,13 @@ def test_a_table_is_made_empty_in_one_commit_and_kept_if_it_is_there(table: Tabl
     assert table.iceberg.properties["gc.enabled"] == "false"
 
 
+def test_a_table_that_another_mover_has_just_made_is_as_good(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table.catalog, "exists", lambda dataset: False)
+    assert table.create(*COLUMNS) == table.first
+
+
 def test_a_register_is_seen_by_nobody_until_it_is_published(table: Table) -> None:
     part = table.write("2018-03")
     pin = table.register(table.first, (part,))

@@ -6,9 +6,8 @@ see nothing of it before the move has committed. `main` follows the pin; it neve
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 import stamina
@@ -16,6 +15,7 @@ from pyiceberg.exceptions import (
     CommitFailedException,
     NamespaceAlreadyExistsError,
     NoSuchTableError,
+    TableAlreadyExistsError,
     ValidationException,
 )
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -70,7 +70,7 @@ class IcebergCatalog:
         self.lake = lake
         with _naming("the catalogue"):
             self._catalog = RememberingCatalog(NAMESPACE, uri=uri, warehouse=warehouse_url)
-            with contextlib.suppress(NamespaceAlreadyExistsError):
+            with suppress(NamespaceAlreadyExistsError):
                 self._catalog.create_namespace(NAMESPACE)
 
     def create(
@@ -94,7 +94,8 @@ class IcebergCatalog:
             NestedField(number, column.name, iceberg_type(column))
             for number, column in enumerate(columns, start=1)
         ]
-        with _naming(dataset):
+        # Another mover may be first: then its table is as good.
+        with _naming(dataset), suppress(CommitFailedException, TableAlreadyExistsError):
             commit = self._catalog.create_table_transaction(
                 (NAMESPACE, dataset),
                 Schema(*fields),
