@@ -169,8 +169,17 @@ def conditions() -> st.SearchStrategy[str]:
         ("t.pickup IS {}NULL", st.sampled_from(["", "NOT "])),
         ("t.pickup = ANY ([{}::TIMESTAMP, {}::TIMESTAMP])", moment, moment),
     ]
-    others = """t.fare > 20; t.tag = 'x3'; t.stops IS NULL; t.seats IN (1, 4); t.id % 3 = 0;
-        t.tag = 'late'; t.fare IS NOT NULL; t.tag LIKE 'isotherm%'; random() < 2""".split(";")
+    others = [
+        "t.fare > 20",
+        " t.tag = 'x3'",
+        " t.stops IS NULL",
+        " t.seats IN (1, 4)",
+        " t.id % 3 = 0",
+        "\n        t.tag = 'late'",
+        " t.fare IS NOT NULL",
+        " t.tag LIKE 'isotherm%'",
+        " random() < 2",
+    ]
     atoms = [st.builds(form.format, *parts) for form, *parts in clock]
     atoms.append(st.sampled_from([other.strip() for other in others]))
     return st.recursive(

@@ -53,7 +53,8 @@ def test_threads_that_ask_at_once_each_get_their_own_answer(make_lake: MakeLake)
 
     def ask(day: str) -> list[tuple[object, ...]]:
         return lake.sql(
-            f"SELECT min(pickup)::DATE::VARCHAR, count(*) > 9 FROM trips WHERE pickup::DATE = '{day}'"
+            "SELECT min(pickup)::DATE::VARCHAR, count(*) > 9 FROM trips "
+            f"WHERE pickup::DATE = '{day}'"
         ).fetchall()
 
     with ThreadPoolExecutor(READERS) as pool:

@@ -10,11 +10,11 @@ import os
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from random_queries import BOUNDED, SHAPES, bounds, conditions
 
 from aged import ARCHIVED, Aged, same
 from isotherm.model.errors import ArchivedError
 from isotherm.model.period import between
-from random_queries import BOUNDED, SHAPES, bounds, conditions
 
 EXAMPLES = os.environ.get("ISOTHERM_EXAMPLES", "")
 SETTINGS = settings(max_examples=int(EXAMPLES or 40), deadline=None, derandomize=not EXAMPLES)

@@ -1,4 +1,4 @@
-"""What a name means: the whole dataset, however it is written, and never the hot rows by mistake."""
+"""What a name means: the whole dataset, however it is written, never the hot rows by mistake."""
 
 from __future__ import annotations
 
@@ -45,9 +45,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         run_sql(
             lake,
             "CREATE SCHEMA taxi",
-            "CREATE TABLE taxi.green AS SELECT TIMESTAMP '2018-01-15' + INTERVAL (i) MONTH AS pickup, "
+            "CREATE TABLE taxi.green AS "
+            "SELECT TIMESTAMP '2018-01-15' + INTERVAL (i) MONTH AS pickup, "
             "i::INTEGER AS id FROM range(18) t(i)",
-            "CREATE TABLE main.made AS SELECT TIMESTAMP '2018-01-15' + INTERVAL (i) MONTH AS \"at\", "
+            "CREATE TABLE main.made AS "
+            "SELECT TIMESTAMP '2018-01-15' + INTERVAL (i) MONTH AS \"at\", "
             "-i::INTEGER AS id FROM range(18) t(i)",
             "CREATE TABLE main.trips AS SELECT -99 AS id",
             "CREATE TABLE taxi.zones AS SELECT i AS id, 'taxi' AS zone FROM range(18) t(i)",
@@ -113,14 +115,20 @@ def test_columns_may_be_named_by_table_schema_and_database(plain_aged: Aged) -> 
         ("main.rides", "rides"),
         ("warehouse.main.rides", "warehouse.main.rides"),
     ):
-        query = f"SELECT count(*), sum({column}.id)::BIGINT FROM {table} WHERE {column}.pickup >= '2019-01-01'"
+        query = (
+            f"SELECT count(*), sum({column}.id)::BIGINT FROM {table} "
+            f"WHERE {column}.pickup >= '2019-01-01'"
+        )
         assert plain_aged.lake.sql(query).fetchall() == expected, table
 
 
 def test_a_with_clause_of_the_same_name_comes_first(plain_aged: Aged) -> None:
     query = "WITH trips AS (SELECT 7 AS id) SELECT id FROM trips"
     assert plain_aged.lake.sql(query).fetchall() == [(7,)]
-    query = f"WITH trips AS (SELECT * FROM rides WHERE {FRESH}) SELECT count(*), sum(id)::BIGINT FROM trips"
+    query = (
+        f"WITH trips AS (SELECT * FROM rides WHERE {FRESH}) "
+        "SELECT count(*), sum(id)::BIGINT FROM trips"
+    )
     assert plain_aged.lake.sql(query).fetchall() == plain_aged.twin(COUNT.format("everything"), "")
 
 

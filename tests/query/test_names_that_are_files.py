@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import make_trips, run_sql
 
+from conftest import make_trips, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import QueryError
 
@@ -28,7 +28,7 @@ def test_a_file_named_by_schema_and_table_is_refused(
     lake = make_lake()
     monkeypatch.chdir(tmp_path)
     run_sql(lake, make_trips(100), f"COPY main.trips TO '{tmp_path}/secret.parquet'")
-    with pytest.raises(QueryError, match="secret|parquet"):
+    with pytest.raises(QueryError, match=r"secret|parquet"):
         lake.sql(query.format(folder=tmp_path))
 
 

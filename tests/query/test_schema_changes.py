@@ -1,4 +1,4 @@
-"""Tables change after months have left them: queries equal those on a plain table, or say why not."""
+"""Tables change under cold months: queries equal those on a plain table, or say why not."""
 
 from __future__ import annotations
 
@@ -132,8 +132,9 @@ def test_small_types_stay_what_they_are_in_the_table(table: Table) -> None:
 
 def test_other_types_survive_queries_too(table: Table) -> None:
     table.make(
-        "uuid() AS u, i % 2 = 0 AS b, ('x' || i)::BLOB AS bytes, TIME '10:00' + INTERVAL (i) MINUTE "
-        "AS t, DATE '2020-02-29' + i::INTEGER AS d, TIMESTAMPTZ '2020-01-01 00:00:00+02' AS z, "
+        "uuid() AS u, i % 2 = 0 AS b, ('x' || i)::BLOB AS bytes, "
+        "TIME '10:00' + INTERVAL (i) MINUTE AS t, DATE '2020-02-29' + i::INTEGER AS d, "
+        "TIMESTAMPTZ '2020-01-01 00:00:00+02' AS z, "
         "CASE WHEN i % 3 = 0 THEN 'é ''quoted''' END AS \"odd \"\"name\"\"\""
     )
     run_sql(table.lake, "CREATE OR REPLACE TABLE everything AS " + "FROM trips")

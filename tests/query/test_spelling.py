@@ -112,7 +112,7 @@ def test_what_is_not_known_to_mean_the_same_stays_as_it_is(
 def test_the_times_that_a_query_names_are_found(
     session: DuckDBSession, condition: str, times: set[datetime]
 ) -> None:
-    assert set(likely(session, where(session, condition).tree)) == times
+    assert set(likely(session, where(session, condition).nodes)) == times
 
 
 @pytest.mark.parametrize(

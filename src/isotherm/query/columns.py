@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .names import Named
-from .parse import nodes
 
 _ANY = ("STAR", "POSITIONAL_REFERENCE", "PIVOT", "SHOW_REF")
 
@@ -18,7 +17,7 @@ def mentioned(named: Named) -> frozenset[str] | None:
     words: set[str] = set()
     rows: set[str] = set()
     clocks = {dataset.clock.casefold() for dataset in named.datasets}
-    for node in nodes(named.tree):
+    for node in named.nodes:
         if node.get("type") in _ANY or node.get("class") in _ANY or node.get("column_name_alias"):
             return None
         if node.get("type") == "JOIN":
@@ -30,7 +29,7 @@ def mentioned(named: Named) -> frozenset[str] | None:
             rows |= {str(node.get(key) or "").casefold() for key in ("alias", "table_name")}
     alone = {
         str(node["column_names"][0]).casefold()
-        for node in nodes(named.tree)
+        for node in named.nodes
         if len(node.get("column_names") or ()) == 1
     }
     # A table's name alone is its row, with every column.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..model.errors import QueryError
 from .owned import Owned
-from .parse import Node, nodes
+from .parse import Node
 
 # fmt: off
 HARMLESS = frozenset({
@@ -40,14 +41,14 @@ _FILE = re.compile(r"[^\w$ -]")
 """What the name of a file has, and that of a table seldom."""
 
 
-def check(tree: Node, owned: Owned, *, allow_files: bool) -> None:
+def check(nodes: Iterable[Node], owned: Owned, *, allow_files: bool) -> None:
     """Check that a query reads no file that is no dataset, or may.
 
     Raises:
         QueryError: it names what it may not use.
 
     """
-    for node in nodes(tree):
+    for node in nodes:
         match node.get("type"):
             case "TABLE_FUNCTION":
                 _check_function(str(node["function"].get("function_name", "")), owned, allow_files)

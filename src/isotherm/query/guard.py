@@ -45,7 +45,7 @@ def needed(
         session: Of the transaction that the query will run in.
 
     """
-    times = likely(places.side, named.tree) if wholes else ()
+    times = likely(places.side, named.nodes) if wholes else ()
     searches = {search: data for data in wholes for search in _searches(data, times)}
     waiting = any(search.questions for search in searches)
     while waiting:

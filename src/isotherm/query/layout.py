@@ -15,6 +15,13 @@ from ..warehouse.duckdb import DuckDBTransaction
 from . import pinned
 from .pinned import Field
 
+_DIGEST = """
+SELECT (SELECT max(version) FROM isotherm.pins WHERE dataset = $1),
+    count(*), bit_xor(hashed), sum(hashed::HUGEINT)
+FROM (
+    SELECT hash(id, tier, place, key, restored_place, restored_key, restored_until) AS hashed
+    FROM isotherm.parts WHERE dataset = $1
+)"""
 ByOrdinal = dict[int, tuple[Part, ...]]
 
 
@@ -50,21 +57,28 @@ class Memory:
 
     def __init__(self) -> None:
         self._parts: dict[str, _Known] = {}
-        self._fields: dict[str, tuple[pins.PinRow, tuple[Field, ...]]] = {}
+        self._fields: dict[str, tuple[int, tuple[Field, ...]]] = {}
 
-    def layout(self, tx: DuckDBTransaction, dataset: str, readable_at: datetime) -> Layout:
-        """Return where the dataset's partitions are.
+    def read(
+        self, tx: DuckDBTransaction, dataset: str, readable_at: datetime
+    ) -> tuple[Layout, tuple[Field, ...]]:
+        """Return where a dataset's partitions are, and the columns of the pinned snapshot.
+
+        There are none where nothing was pinned yet.
 
         Args:
             readable_at: Restored copies must be readable at this time (UTC) still.
 
         """
-        digest = tx.session.execute(
-            "SELECT count(*), bit_xor(h), sum(h::HUGEINT) FROM (SELECT hash(id, tier, place, key, "
-            "restored_place, restored_key, restored_until) AS h FROM isotherm.parts "
-            "WHERE dataset = ?)",
-            [dataset],
-        )[0]
+        version, *digest = tx.session.execute(_DIGEST, [dataset])[0]
+        return (
+            self._layout(tx, dataset, tuple(digest), readable_at),
+            self._pinned(tx, dataset, version) if version else (),
+        )
+
+    def _layout(
+        self, tx: DuckDBTransaction, dataset: str, digest: Row, readable_at: datetime
+    ) -> Layout:
         known = self._parts.get(dataset)
         if known is None or known.digest != digest:
             parts = control_parts.of_dataset(tx, dataset)
@@ -75,14 +89,12 @@ class Memory:
             known.layouts[over] = _layout(known.parts, readable_at)
         return known.layouts[over]
 
-    def fields(self, tx: DuckDBTransaction, dataset: str) -> tuple[Field, ...]:
-        """Return the columns of the pinned snapshot; none where nothing was pinned yet."""
-        pin = pins.latest(tx, dataset)
-        if pin is None:
-            return ()
+    def _pinned(self, tx: DuckDBTransaction, dataset: str, version: int) -> tuple[Field, ...]:
         known = self._fields.get(dataset)
-        if known is None or known[0] != pin:
-            known = self._fields[dataset] = (pin, pinned.fields(tx.session, pin))
+        if known is None or known[0] != version:
+            pin = pins.latest(tx, dataset)
+            assert pin is not None
+            known = self._fields[dataset] = (version, pinned.fields(tx.session, pin))
         return known[1]
 
 

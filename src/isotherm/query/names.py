@@ -17,7 +17,7 @@ from ..model.dataset import Dataset
 from ..model.errors import QueryError
 from . import files
 from .owned import Owned
-from .parse import Node, Statement, nodes, one_query, spliced
+from .parse import Node, Statement, one_query, spliced
 from .plain import place_of, plain
 from .provable import provable
 from .times import steady
@@ -64,7 +64,7 @@ class Named:
 
     text: str
     provable: str
-    tree: Node
+    nodes: tuple[Node, ...]
     datasets: tuple[Dataset, ...]
     views: tuple[View, ...]
     macros: bool
@@ -111,7 +111,7 @@ class _Search:
         return Named(
             text,
             proof,
-            statement.tree,
+            statement.nodes,
             tuple(self.datasets.values()),
             tuple(self.views.values()),
             self.macros,
@@ -122,8 +122,8 @@ class _Search:
         """Note what a query names, and return its text with plain names, and a provable one."""
         names = list(plain(statement, self.owned))
         proof = [*steady(statement, self.owned), *provable(statement, self.clocks)]
-        files.check(statement.tree, self.owned, allow_files=self.rules.allow_files)
-        for node in nodes(statement.tree):
+        files.check(statement.nodes, self.owned, allow_files=self.rules.allow_files)
+        for node in statement.nodes:
             if node.get("type") == "BASE_TABLE":
                 self.enter_table(*place_of(node, self.owned))
             elif "function_name" in node:
@@ -163,7 +163,7 @@ class _Search:
         datasets = {(d.table.schema, d.table.name) for d in self.rules.datasets.values()}
         alone = {
             name
-            for node in nodes(statement.tree)
+            for node in statement.nodes
             if node.get("type") == "BASE_TABLE"
             for own, name in [place_of(node, self.owned)]
             if not own

@@ -26,12 +26,12 @@ class Statement:
     """One query.
 
     Attributes:
-        tree: Its syntax tree, as `json_serialize_sql` gives it.
+        nodes: Of its syntax tree, as `json_serialize_sql` gives it.
 
     """
 
     text: str
-    tree: Node
+    nodes: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def one_query(session: DuckDBSession, sql: str) -> Statement:
     except RecursionError:
         raise QueryError("this SQL is nested too deeply") from None
     if not tree.get("error") and len(tree["statements"]) == 1:
-        statement = Statement(sql, tree["statements"][0]["node"])
-        if any(node.get("class") == "PARAMETER" for node in nodes(statement.tree)):
+        statement = Statement(sql, tuple(nodes(tree["statements"][0]["node"])))
+        if any(node.get("class") == "PARAMETER" for node in statement.nodes):
             raise QueryError("this query has a parameter: write its value in its place")
         return statement
     if tree.get("error_type") == "parser":

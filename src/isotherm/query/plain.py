@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..model.errors import QueryError
 from .owned import Owned
-from .parse import NOWHERE, Node, Splice, Statement, match_at, nodes
+from .parse import NOWHERE, Node, Splice, Statement, match_at
 
 PRIVATE = "isotherm_"
 """How the names of Isotherm's own catalogs and schemas begin; no query may name them."""
@@ -37,7 +37,7 @@ def plain(statement: Statement, owned: Owned) -> Iterator[Splice]:
     """
     taken: set[tuple[str, str]] = set()
     columns: list[Node] = []
-    for node in nodes(statement.tree):
+    for node in statement.nodes:
         if node.get("type") == "COLUMN_REF":
             columns.append(node)
             continue

@@ -41,7 +41,7 @@ def provable(statement: Statement, clocks: frozenset[str]) -> Iterator[Splice]:
         clocks: The names of the datasets' clocks, in lower case.
 
     """
-    for sides in comparison_sides(statement.tree):
+    for sides in comparison_sides(statement.nodes):
         for place, side in enumerate(sides):
             others = [*sides[:place], *sides[place + 1 :]]
             found = _unwrapped(statement, side, others, clocks)

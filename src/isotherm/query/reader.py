@@ -95,7 +95,7 @@ class Reader:
             plan = self._plan(tx, context, cleanup, sql, options)
             archived = {name: n.archived for name, n in plan.needed.items() if n.archived}
             if archived and options.archived is Archived.REFUSE:
-                raise refusal(self._book, plan.named.tree, plan.wholes, plan.needed)
+                raise refusal(self._book, plan.named.nodes, plan.wholes, plan.needed)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
             self._furnish(plan)
             notes = [note for data in plan.wholes for note in whole.notes(data)]

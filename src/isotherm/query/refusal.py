@@ -26,12 +26,12 @@ _PROVABLE = frozenset({"coalesce", "date_part", "date_trunc", "year"})
 
 
 def refusal(
-    book: PriceBook, tree: Node, wholes: Sequence[Whole], needed: Mapping[str, Needed]
+    book: PriceBook, query: Sequence[Node], wholes: Sequence[Whole], needed: Mapping[str, Needed]
 ) -> ArchivedError:
     """Name the partitions, what restoring them costs and takes, and the spelling that would work.
 
     Args:
-        tree: Of the query.
+        query: The nodes of its tree.
 
     """
     lines, found, restores, spellings = [], [], [], []
@@ -44,7 +44,7 @@ def refusal(
             found.append((name, str(first), str(last)))
             restores.append(f"isotherm restore {name} {span} --for {DAYS:g}d")
         if parts:
-            spellings.append(spelling(tree, data, max(part.period for part in parts).end))
+            spellings.append(spelling(query, data, max(part.period for part in parts).end))
     return ArchivedError(
         "the query may need archived partitions:\n" + "\n".join(lines),
         hint="Restore them: "
@@ -56,7 +56,7 @@ def refusal(
     )
 
 
-def spelling(tree: Node, data: Whole, after: datetime) -> str:
+def spelling(query: Sequence[Node], data: Whole, after: datetime) -> str:
     """Say how to write the query so that less of a dataset may be needed.
 
     Args:
@@ -64,7 +64,7 @@ def spelling(tree: Node, data: Whole, after: datetime) -> str:
 
     """
     clock = data.dataset.clock
-    for sides in comparison_sides(tree):
+    for sides in comparison_sides(query):
         for place, side in enumerate(sides):
             others = [*sides[:place], *sides[place + 1 :]]
             if _is(side, clock) and any(other.get("class") == "SUBQUERY" for other in others):

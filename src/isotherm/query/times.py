@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from ..engine.duckdb import DuckDBSession
@@ -50,7 +50,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 def steady(statement: Statement, owned: Owned) -> Iterator[Splice]:
     """Yield the pieces that make instants with a zone, `now()` too, TIMESTAMPs in comparisons."""
-    for side in _steady_sides(statement.tree):
+    for side in _steady_sides(statement.nodes):
         for node in nodes(side):
             if _is_call(node, _NOW):
                 if found := match_at(statement.text, node, _CALL):
@@ -59,20 +59,21 @@ def steady(statement: Statement, owned: Owned) -> Iterator[Splice]:
                 yield Splice(found[1], found[1], "::TIMESTAMP")
 
 
-def likely(session: DuckDBSession, tree: Node) -> tuple[datetime, ...]:
+def likely(session: DuckDBSession, query: Sequence[Node]) -> tuple[datetime, ...]:
     """Return times, UTC, that a query is likely to ask for: the search begins there.
 
     Args:
         session: Beside the query's transaction; one statement may be run in it.
+        query: The nodes of its tree.
 
     """
-    found = [*_written(tree), *_years(tree), *_computed(session, tree)]
+    found = [*_written(query), *_years(query), *_computed(session, query)]
     return tuple(dict.fromkeys(found))[:MAX_TIMES]
 
 
-def comparison_sides(tree: Node) -> Iterator[list[Node]]:
+def comparison_sides(query: Iterable[Node]) -> Iterator[list[Node]]:
     """Yield what is compared with each other, comparison by comparison."""
-    for node in nodes(tree):
+    for node in query:
         match node.get("class"):
             case "COMPARISON":
                 yield [node["left"], node["right"]]
@@ -82,9 +83,9 @@ def comparison_sides(tree: Node) -> Iterator[list[Node]]:
                 yield node["children"]
 
 
-def _steady_sides(tree: Node) -> Iterator[Node]:
+def _steady_sides(query: Iterable[Node]) -> Iterator[Node]:
     """Yield the sides of comparisons in which nothing minds the type of `now()`."""
-    yield from (side for sides in comparison_sides(tree) for side in sides if is_steady(side))
+    yield from (side for sides in comparison_sides(query) for side in sides if is_steady(side))
 
 
 def is_steady(node: Node) -> bool:
@@ -116,20 +117,20 @@ def _is_call(node: Node, functions: frozenset[str]) -> bool:
     return names == ["current_timestamp"] or (len(names) == 1 and names[0] in functions & _TODAY)
 
 
-def _written(tree: Node) -> Iterator[datetime]:
+def _written(query: Iterable[Node]) -> Iterator[datetime]:
     """Yield the dates and times that are written as text."""
-    for node in nodes(tree):
+    for node in query:
         if node.get("type") == "VALUE_CONSTANT":
             value = node["value"].get("value")
             if isinstance(value, str) and _DATE.match(value) and (found := _instant(value)):
                 yield found
 
 
-def _years(tree: Node) -> Iterator[datetime]:
+def _years(query: Iterable[Node]) -> Iterator[datetime]:
     """Yield the beginnings and ends of years, where the query asks by the year."""
     numbers: list[int] = []
     by_year = False
-    for node in nodes(tree):
+    for node in query:
         by_year = by_year or str(node.get("function_name", "")).lower() in _BY_YEAR
         if node.get("type") == "VALUE_CONSTANT":
             value = node["value"].get("value")
@@ -140,15 +141,15 @@ def _years(tree: Node) -> Iterator[datetime]:
         yield datetime(number + 1, 1, 1)
 
 
-def _computed(session: DuckDBSession, tree: Node) -> Sequence[datetime]:
+def _computed(session: DuckDBSession, query: Iterable[Node]) -> Sequence[datetime]:
     """Return the times that are computed from constants, as `now() - INTERVAL 6 MONTH` is."""
-    sides = [s for s in _steady_sides(tree) if s.get("class") != "CONSTANT" and not _is_typed(s)]
+    sides = [s for s in _steady_sides(query) if s.get("class") != "CONSTANT" and not _is_typed(s)]
     if not sides:
         return ()
     try:
-        query = json.loads(session.execute("SELECT json_serialize_sql('SELECT 1')")[0][0])
-        query["statements"][0]["node"]["select_list"] = sides
-        text = session.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(query)])[0][0]
+        tree = json.loads(session.execute("SELECT json_serialize_sql('SELECT 1')")[0][0])
+        tree["statements"][0]["node"]["select_list"] = sides
+        text = session.execute("SELECT json_deserialize_sql(?::JSON)", [json.dumps(tree)])[0][0]
         row = session.execute(f"SELECT TRY_CAST(COLUMNS(*) AS TIMESTAMP) FROM ({text})")[0]
     except Exception as error:
         if failure(error) is None:

@@ -75,11 +75,10 @@ def read(tx: DuckDBTransaction, dataset: Dataset, readable_at: datetime, memory:
         SchemaError: its table is missing, or a column has another type than in cold rows.
 
     """
-    layout = memory.layout(tx, dataset.name, readable_at)
+    layout, fields = memory.read(tx, dataset.name, readable_at)
     table = tx.columns(dataset.table)
     if not table:
         raise missing_table(dataset, len(layout.cold.keys() | layout.archived.keys()))
-    fields = memory.fields(tx, dataset.name)
     seen, lost = _seen(dataset, table, fields)
     there = {field.name.casefold() for field in seen}
     types = {field.type for field in seen if field.name in lost}
