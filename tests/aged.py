@@ -35,7 +35,8 @@ SELECT (TIMESTAMP '2018-01-01 00:30:07' + INTERVAL (i * 1279) MINUTE)::{clock} A
        i::INTEGER AS id, ((i % 97) * 1.25)::DECIMAL(9,2) AS fare, 'x' || (i % 7) AS tag,
        (i % 11)::SMALLINT AS seats, CASE WHEN i % 5 > 0 THEN i % 13 END AS stops
 FROM range(860) t(i)
-UNION ALL SELECT NULL, (10000 + i)::INTEGER, i::DECIMAL(9,2), 'null', 1::SMALLINT, NULL FROM range(9) t(i)
+UNION ALL
+SELECT NULL, (10000 + i)::INTEGER, i::DECIMAL(9,2), 'null', 1::SMALLINT, NULL FROM range(9) t(i)
 """
 LATE = """
 SELECT (TIMESTAMP '{month}-11 03:17:01' + INTERVAL (i) DAY)::{clock} AS pickup,

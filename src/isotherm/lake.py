@@ -22,7 +22,6 @@ from .model.dataset import Dataset
 from .model.errors import RequestError, StalePlanError
 from .model.part import Inventory, Location
 from .model.period import Duration, Period
-from .model.request import RequestKind
 from .model.tier import CLASSES
 from .plan.explain import Explanation, explain
 from .plan.plan import Plan
@@ -298,9 +297,7 @@ class Lake:
         """
         self.config.dataset(name)
         with self.warehouse.transaction() as tx:
-            if any(r.kind is RequestKind.PAUSE for r in requests.standing(tx, name)):
-                raise RequestError(f"{name} is paused already")
-            requests.ask(tx, RequestKind.PAUSE, name, self.clock())
+            requests.pause(tx, name, self.clock())
 
     def resume(self, name: str) -> None:
         """Make moves of a dataset again.
@@ -311,11 +308,7 @@ class Lake:
         """
         self.config.dataset(name)
         with self.warehouse.transaction() as tx:
-            found = [r for r in requests.standing(tx, name) if r.kind is RequestKind.PAUSE]
-            if not found:
-                raise RequestError(f"{name} is not paused")
-            for request in found:
-                requests.end(tx, request.id, self.clock())
+            requests.resume(tx, name, self.clock())
 
     # -- holding
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
+from ..model.errors import RequestError
 from ..model.period import Period
 from ..model.request import Request, RequestKind
 from ..warehouse.base import Transaction
@@ -25,6 +26,36 @@ def ask(
         [request.id, kind.value, dataset, str(period) if period else None, until, now],
     )
     return request
+
+
+def pause(tx: Transaction, dataset: str, now: datetime) -> None:
+    """Ask that no moves of a dataset are made.
+
+    Raises:
+        RequestError: it is paused already.
+
+    """
+    if _pauses(tx, dataset):
+        raise RequestError(f"{dataset} is paused already")
+    ask(tx, RequestKind.PAUSE, dataset, now)
+
+
+def resume(tx: Transaction, dataset: str, now: datetime) -> None:
+    """End the pause of a dataset.
+
+    Raises:
+        RequestError: it is not paused.
+
+    """
+    found = _pauses(tx, dataset)
+    if not found:
+        raise RequestError(f"{dataset} is not paused")
+    for request in found:
+        end(tx, request.id, now)
+
+
+def _pauses(tx: Transaction, dataset: str) -> list[Request]:
+    return [r for r in standing(tx, dataset) if r.kind is RequestKind.PAUSE]
 
 
 def standing(tx: Transaction, dataset: str | None = None) -> tuple[Request, ...]:
