@@ -20,6 +20,7 @@ def verify(
 
     Raises:
         JournalError: a row was changed or removed, or the tail was cut.
+
     """
     head = journal.verify(tx)
     noted: dict[str, str] = {}
