@@ -1,6 +1,8 @@
 """Everything that an apply imports, so that a forked process does not have to."""
 
-import isotherm.query.query
+import importlib
+import pkgutil
+
 import killing
 import pyiceberg.io.pyarrow
 import rich.console
@@ -10,10 +12,10 @@ import sqlalchemy.dialects.sqlite
 
 import ageing
 import conftest
-import isotherm.catalog.iceberg
-import isotherm.check.journal
-import isotherm.cost.dollars
-import isotherm.moves.applying
-import isotherm.opening
+import isotherm
 
-__all__ = ["ageing", "conftest", "isotherm", "killing", "pyiceberg", "rich", "sqlalchemy"]
+__all__ = ["ageing", "conftest", "killing", "pyiceberg", "rich", "sqlalchemy"]
+
+for found in pkgutil.walk_packages(isotherm.__path__, "isotherm."):
+    if not found.name.startswith(("isotherm.cli", "isotherm.demo", "isotherm.__main__")):
+        importlib.import_module(found.name)
