@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
+from typing import cast
 
 import duckdb
 import pytest
 
 from aged import Aged
 from isotherm.engine.duckdb import DuckDBSession
+from isotherm.query.owned import Owned
 from isotherm.query.parse import Statement, one_query, spliced
 from isotherm.query.provable import provable
-from isotherm.query.times import likely
+from isotherm.query.times import likely, steady
 
 CLOCKS = frozenset({"pickup"})
+NEVER = cast(Owned, None)
+"""Nobody asks for the time."""
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +58,12 @@ def where(session: DuckDBSession, condition: str) -> Statement:
         ("date_part('year', pickup) >= 2019", "date_trunc('year', pickup) >= DATE '2019-01-01'"),
         (
             "pickup::TIMESTAMP >= '2019-01-05 12:00'",
-            "date_trunc('microseconds', pickup) >= '2019-01-05 12:00'",
+            "pickup >= CAST('2019-01-05 12:00' AS TIMESTAMP)",
         ),
-        ("pickup::TIMESTAMPTZ > now()", "date_trunc('microseconds', pickup) > now()"),
+        ("pickup::TIMESTAMPTZ > now()", "pickup > now()"),
         (
-            "CAST(pickup AS TIMESTAMP WITH TIME ZONE) > now()",
-            "date_trunc('microseconds', pickup) > now()",
+            "CAST(pickup AS TIMESTAMP WITH TIME ZONE) > '2019-01-05 12:00+02'",
+            "pickup > CAST(CAST('2019-01-05 12:00+02' AS TIMESTAMPTZ) AS TIMESTAMP)",
         ),
     ],
 )
@@ -95,6 +100,50 @@ def test_what_is_not_known_to_mean_the_same_stays_as_it_is(
     session: DuckDBSession, written: str
 ) -> None:
     assert not list(provable(where(session, written), CLOCKS))
+
+
+WRAPPED = ("pickup", "pickup::DATE", "CAST(pickup AS DATE)", "pickup::TIMESTAMP",
+           "pickup::TIMESTAMPTZ", "year(pickup)")  # fmt: skip
+TIMES = (
+    "2019-01-01", "2019-01-01 00:00:00", "2019-01-01 12:00:00", "2019-01-01 00:00:00.000001",
+    "2018-12-31 23:59:59.999999", "2019-01-01 02:00:00+02", "2019-01-01 05:00:00+02",
+)  # fmt: skip
+CONSTANTS = (
+    *(f"{kind}'{time}'" for kind in ("", "DATE ", "TIMESTAMP ", "TIMESTAMPTZ ") for time in TIMES),
+    *(f"'{time}'::TIMESTAMPTZ" for time in TIMES),
+    "TIMESTAMP '2019-01-01 12:00:00' - INTERVAL 1 DAY",
+    "DATE '2018-12-31' + 1",
+    "make_date(2019, 1, 1)",
+)
+
+
+@pytest.mark.parametrize("clock_type", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+def test_what_is_planned_lets_the_same_rows_through(
+    session: DuckDBSession, clock_type: str
+) -> None:
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE trips AS SELECT unnest([TIMESTAMP '2018-12-30' + "
+        "INTERVAL (i * 4) HOUR, TIMESTAMP '2018-12-30 00:00:00.000001' + INTERVAL (i * 4) HOUR, "
+        f"TIMESTAMP '2018-12-31' - INTERVAL (i) MICROSECOND])::{clock_type} AS pickup "
+        "FROM range(24) t(i)"
+    )
+    compared = 0
+    for wrapped, constant in product(WRAPPED, CONSTANTS):
+        values = [constant] if wrapped != "year(pickup)" else ["2018", "2019"]
+        for value, order in product(values, ("<", "<=", "=", "<>", ">", ">=", "BETWEEN", "IN")):
+            right = {"BETWEEN": f"{value} AND {value}", "IN": f"({value}, {value})"}.get(
+                order, value
+            )
+            statement = one_query(
+                session, f"SELECT count(*) FROM trips WHERE {wrapped} {order} {right}"
+            )
+            planned = spliced(
+                statement.text, [*provable(statement, CLOCKS), *steady(statement, NEVER)]
+            )
+            if planned != statement.text:
+                assert session.execute(planned) == session.execute(statement.text), planned
+                compared += 1
+    assert compared > 500
 
 
 @pytest.mark.parametrize(

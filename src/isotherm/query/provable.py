@@ -1,9 +1,10 @@
 """The query once more, for the optimizer alone, in a spelling of which it can prove more.
 
 What `pickup::DATE` or `year(pickup)` lets through is a range of time, but DuckDB does not see it on
-every type of clock, nor through a subquery. Of `date_trunc` it does. So where the clock is wrapped
-so and compared with nothing but constants, the text that is planned says `date_trunc`, which is the
-same for every type of clock, as sessions are in UTC. The query that runs stays as it was written.
+every type of clock, nor through a subquery. Of the bare clock it does, and of `date_trunc` by the
+day and the year. So where the clock is wrapped and compared with nothing but constants, the text
+that is planned is spelled so. It lets the same finite times through on every type of clock, as
+sessions are in UTC; rows on the store have no others. The query that runs stays as it was written.
 """
 
 from __future__ import annotations
@@ -21,8 +22,19 @@ _COLUMN = re.compile(
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _NUMBER = re.compile(rb"\d{4}(?![\w.])")
 _YEAR_PARTS = frozenset({"year", "years", "yr", "y", "yrs"})
-UNITS = {"DATE": "day", "TIMESTAMP": "microseconds", "TIMESTAMP WITH TIME ZONE": "microseconds"}
-"""What a cast of a clock to one of these types keeps of it."""
+UNWRAPPED = {
+    "DATE": "date_trunc('day', {})",
+    # Never by a unit below the day: of a DATE, DuckDB 1.5.5 compares that wrongly.
+    "TIMESTAMP": "{}",
+    "TIMESTAMP WITH TIME ZONE": "{}",
+}
+"""What is planned for a clock that is cast to a type."""
+_TEXT = {
+    "DATE": "CAST({} AS DATE)",
+    "TIMESTAMP": "CAST({} AS TIMESTAMP)",
+    "TIMESTAMP WITH TIME ZONE": "CAST(CAST({} AS TIMESTAMPTZ) AS TIMESTAMP)",
+}
+"""What is planned for text that it is compared with."""
 _TYPES = {
     "DATE": rb"DATE",
     "TIMESTAMP": rb"TIMESTAMP(?:\s+WITHOUT\s+TIME\s+ZONE)?(?!TZ)",
@@ -63,17 +75,16 @@ def _unwrapped(
     if side["class"] == "CAST":
         type_ = side["cast_type"]["id"]
         around = _cast_around(statement, column, type_)
-        unit = UNITS[type_]
+        form = UNWRAPPED[type_]
         values = [_beside_cast(statement, other, type_) for other in others]
     else:
         around = _year_around(statement, column)
-        unit = "year"
+        form = "date_trunc('year', {})"
         values = [_year(statement, other) for other in others]
     if around is None or any(value is None for value in values):
         return None
     start, end, name = around
-    unwrapped = Splice(start, end, f"date_trunc('{unit}', {name})")
-    return unwrapped, [value for value in values if value is not None]
+    return Splice(start, end, form.format(name)), [value for value in values if value is not None]
 
 
 def _as_alternatives(
@@ -94,7 +105,7 @@ def _as_alternatives(
 
 def _wrapped(side: Node) -> Node | None:
     """Return the column in a cast to a type of time, or of which the year is taken."""
-    if side.get("class") == "CAST" and side["cast_type"]["id"] in UNITS:
+    if side.get("class") == "CAST" and side["cast_type"]["id"] in UNWRAPPED:
         found = None if side["try_cast"] else side["child"]
     elif side.get("class") == "FUNCTION" and side["function_name"] == "year":
         found = side["children"][0] if len(side["children"]) == 1 else None
@@ -163,8 +174,7 @@ def _beside_cast(statement: Statement, other: Node, type_: str) -> Splice | None
     if not found:
         return None
     written = statement.text.encode()[slice(*found)].decode()
-    # A time in it is of no account where days are compared.
-    return Splice(*found, f"CAST({written} AS DATE)" if type_ == "DATE" else written)
+    return Splice(*found, _TEXT[type_].format(written))
 
 
 def _year(statement: Statement, other: Node) -> Splice | None:

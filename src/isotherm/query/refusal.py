@@ -15,7 +15,7 @@ from ..model.period import ranges
 from ..model.tier import Tier
 from .guard import Needed
 from .parse import Node, nodes
-from .provable import UNITS
+from .provable import UNWRAPPED
 from .times import comparison_sides, is_steady
 from .whole import Whole
 
@@ -98,7 +98,7 @@ def _wrapper(side: Node, others: Sequence[Node], clock: str) -> str:
     constant = all(is_steady(other) for other in others)
     if side.get("class") == "CAST" and _is(side["child"], clock):
         type_ = str(side["cast_type"]["id"])
-        return "" if type_ in UNITS and constant else f"{clock}::{type_}"
+        return "" if type_ in UNWRAPPED and constant else f"{clock}::{type_}"
     if side.get("class") != "FUNCTION":
         return ""
     name = str(side["function_name"])
