@@ -18,7 +18,7 @@ from isotherm.plan.steps import Step
 
 def main_rows(lake: Lake, where: str = "true", what: str = "id") -> list[tuple[object, ...]]:
     """Read main as DuckDB does, by its metadata file alone."""
-    lake.warehouse.engine.need_iceberg()
+    lake.warehouse.engine.need("avro", "iceberg")
     head = lake.catalog.head("trips")
     scan = f"iceberg_scan('{head.metadata}')"
     return run_sql(lake, f"SELECT {what} FROM {scan} WHERE {where} ORDER BY ALL")

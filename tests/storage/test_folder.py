@@ -246,7 +246,7 @@ def test_a_plan_of_an_unmounted_lake_is_still_shown(make_lake: MakeLake, tmp_pat
     assert len(plan_of(lake).moves) == 1
 
 
-@pytest.mark.parametrize("name", ["my lake", "lake%20x", "é漢", "a[1]", "a*", "it's"])
+@pytest.mark.parametrize("name", ["my lake", "lake%20x", "é漢", "a[1]", "a*", "it's", "id=5"])
 def test_a_lake_may_lie_in_a_folder_of_almost_any_name(make_lake: MakeLake, name: str) -> None:
     lake = make_lake(policy(STANDARD="6 months", GLACIER="15 months"), folder=name, clock=Clock())
     fill(lake)

@@ -31,6 +31,7 @@ from ..model.period import Unit
 from ..model.schema import Column, widens
 from . import snapshots
 from .commits import Commit, RememberingCatalog
+from .files import DurableFileIO
 from .snapshots import Pin, Seen
 from .types import iceberg_type, type_name
 
@@ -39,6 +40,7 @@ __all__ = ["LAKE", "NAMESPACE", "PROPERTIES", "IcebergCatalog", "Pin", "Seen"]
 NAMESPACE = "isotherm"
 LAKE = "isotherm.lake"
 """The table property that says which lake a table belongs to."""
+FILES = f"{DurableFileIO.__module__}.{DurableFileIO.__name__}"
 CLOCK_PARTITION_ID = 1000
 ATTEMPTS = 8
 _TRANSFORMS = {Unit.MONTH: MonthTransform, Unit.DAY: DayTransform, Unit.HOUR: HourTransform}
@@ -69,7 +71,9 @@ class IcebergCatalog:
     def __init__(self, uri: str, warehouse_url: str, lake: str) -> None:
         self.lake = lake
         with _naming("the catalogue"):
-            self._catalog = RememberingCatalog(NAMESPACE, uri=uri, warehouse=warehouse_url)
+            self._catalog = RememberingCatalog(
+                NAMESPACE, **{"uri": uri, "warehouse": warehouse_url, "py-io-impl": FILES}
+            )
             with suppress(NamespaceAlreadyExistsError):
                 self._catalog.create_namespace(NAMESPACE)
 

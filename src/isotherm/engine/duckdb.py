@@ -15,9 +15,6 @@ from ..model.part import Digest
 from .base import Row
 from .sql import quote, text
 
-EXTENSIONS = ("avro", "iceberg")
-"""Needed to read the pinned Iceberg snapshot; avro comes first."""
-
 ROW_GROUP_ROWS = 122_880
 
 
@@ -58,7 +55,7 @@ class DuckDBEngine:
             config["temp_directory"] = str(temp)
         self._root = duckdb.connect(config=config)
         self._root.execute("SET preserve_insertion_order = false")
-        self._has_iceberg = False
+        self._loaded: set[str] = set()
         self._lock = threading.Lock()
 
     def session(self) -> DuckDBSession:
@@ -80,13 +77,13 @@ class DuckDBEngine:
         except (duckdb.IOException, duckdb.BinderException) as error:
             raise _busy(path, error) from error
 
-    def need_iceberg(self) -> None:
-        """Load what reads Iceberg tables, once."""
+    def need(self, *extensions: str) -> None:
+        """Load extensions that are not loaded yet, in this order."""
         with self._lock:
-            if not self._has_iceberg:
-                for name in EXTENSIONS:
+            for name in extensions:
+                if name not in self._loaded:
                     load_extension(self._root, name)
-                self._has_iceberg = True
+                    self._loaded.add(name)
 
     def limit_memory(self, limit: str | None) -> None:
         """Bound the memory of all sessions; None is the engine's own bound."""
@@ -153,7 +150,8 @@ class DuckDBSession:
 
     def parquet(self, paths: Sequence[str]) -> str:
         """Return the SQL of a relation that reads these Parquet files."""
-        return f"read_parquet([{', '.join(text(path) for path in paths)}], union_by_name = true)"
+        listed = ", ".join(text(path) for path in paths)
+        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
     def progress(self) -> float:
         """Return how far the running statement is, 0 to 1; -1 if that is not known."""

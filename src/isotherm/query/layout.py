@@ -10,6 +10,7 @@ from datetime import datetime
 from ..control import parts as control_parts
 from ..control import pins
 from ..engine.base import Row
+from ..engine.duckdb import DuckDBSession
 from ..model.part import Part
 from ..warehouse.duckdb import DuckDBTransaction
 from . import pinned
@@ -58,6 +59,7 @@ class Memory:
     def __init__(self) -> None:
         self._parts: dict[str, _Known] = {}
         self._fields: dict[str, tuple[int, tuple[Field, ...]]] = {}
+        self._objects: dict[str, dict[int, Field]] = {}
 
     def read(
         self, tx: DuckDBTransaction, dataset: str, readable_at: datetime
@@ -75,6 +77,12 @@ class Memory:
             self._layout(tx, dataset, tuple(digest), readable_at),
             self._pinned(tx, dataset, version) if version else (),
         )
+
+    def object_fields(self, session: DuckDBSession, url: str) -> dict[int, Field]:
+        """Return the columns of an object as it was written, by field id."""
+        if url not in self._objects:
+            self._objects[url] = pinned.object_fields(session, url)
+        return self._objects[url]
 
     def _layout(
         self, tx: DuckDBTransaction, dataset: str, digest: Row, readable_at: datetime

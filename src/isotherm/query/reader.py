@@ -18,6 +18,7 @@ from ..model.period import span
 from ..storage.base import Storage
 from ..warehouse.duckdb import DuckDBTransaction, DuckDBWarehouse
 from . import guard, whole
+from .cold import cold_rows
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
@@ -179,7 +180,9 @@ class Reader:
             rows[data.dataset.name] = whole.hot_rows(data, data.columns)
             if parts:
                 data.check_lost()
-                cold = whole.cold_rows(data, parts, self._storage.url)
+                cold = cold_rows(
+                    plan.tx.session, data.fields, parts, self._storage.url, self._memory
+                )
                 rows[data.dataset.name] += f" UNION ALL BY NAME {cold}"
         plan.places.furnish(plan.places.empty(), rows, plan.wholes)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..control.inventory import clock_of, missing_table
-from ..engine.sql import quote, text
+from ..engine.sql import quote
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
-from ..model.part import Location, Part
 from ..model.schema import Column, cold_type, widens
 from ..warehouse.duckdb import DuckDBTransaction
 from .layout import Layout, Memory
@@ -109,20 +108,6 @@ def hot_rows(data: Whole, columns: Sequence[Column]) -> str:
         for c in columns
     )
     return f"SELECT {picked} FROM {data.hot}"
-
-
-def cold_rows(data: Whole, parts: Iterable[Part], url: Callable[[Location], str]) -> str:
-    """Return the query of the rows of some parts.
-
-    They are read by field id, so that an object with an older name or type of a column is read
-    right; a column that it has not yet is NULL.
-    """
-    urls = ", ".join(text(url(part.readable_location)) for part in parts)
-    schema = ", ".join(
-        f"{f.id}: {{'name': {text(f.name)}, 'type': {text(f.type)}, 'default_value': NULL}}"
-        for f in data.fields
-    )
-    return f"SELECT * FROM read_parquet([{urls}], schema = MAP {{{schema}}})"
 
 
 def notes(data: Whole) -> tuple[str, ...]:

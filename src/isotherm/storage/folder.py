@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import IO
 
 from ..model.errors import StorageError
 from ..model.part import Location
 from .base import Stored
+from .durable import make_folder, sync_file, sync_folder
 
 CHUNK = 4 * 1024 * 1024
 STAGED = ".staged"
@@ -41,10 +41,10 @@ class FolderStorage:
             if tiers and not (folder / MARK).exists():
                 raise _not_there(folder, f"objects of {', '.join(tiers)} should be in it")
             with _made(folder):
-                _make(folder)
+                make_folder(folder)
                 with suppress(FileExistsError), (folder / MARK).open("x") as file:
                     file.write(lake + "\n")
-                    _sync(file)
+                    sync_file(file)
         self.check(lake)
 
     def check(self, lake: str) -> None:
@@ -75,7 +75,7 @@ class FolderStorage:
         _require(self._folder(location.tier))
         staged = self._staged(location)
         with _writing(location):
-            _make(staged.parent)
+            make_folder(staged.parent)
             # The file keeps the folder: who removes an object removes an empty folder, too.
             staged.write_bytes(b"")
         return str(staged)
@@ -99,7 +99,7 @@ class FolderStorage:
             for chunk in self._chunks(source):
                 digest.update(chunk)
                 size += file.write(chunk)
-            _sync(file)
+            sync_file(file)
         if digest.hexdigest() != sha256:
             staged.unlink(missing_ok=True)
             raise StorageError(
@@ -209,30 +209,9 @@ def _walk_failed(error: OSError) -> None:
         raise StorageError(f"{error.filename} cannot be listed: {error.strerror}") from error
 
 
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, each of them durable."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
-        _sync_folder(path.parent)
-
-
 def _rename(staged: Path, path: Path) -> None:
     staged.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync(file: IO[bytes] | IO[str]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 @contextmanager
