@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +19,15 @@ from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
 from .model.dataset import Dataset
-from .model.errors import RequestError, StalePlanError
+from .model.errors import ConflictError
 from .model.part import Inventory, Location
 from .model.period import Duration, Period
 from .model.tier import CLASSES
+from .plan import stale
 from .plan.explain import Explanation, explain
 from .plan.plan import Plan
 from .plan.planner import Subject, make_plan
 from .plan.restoring import make_restore_plan, quote_of
-from .plan.stale import changes
 from .plan.status import Status, make_status
 from .query.estimate import Estimate
 from .query.reader import Archived, Options, Reader
@@ -203,10 +203,13 @@ class Lake:
         from .load.loader import load_file
 
         dataset = self.config.dataset(name)
-        return tuple(
-            load_file(self.warehouse, dataset, file, options, now=self.clock(), observe=observe)
-            for file in files
-        )
+        try:
+            return tuple(
+                load_file(self.warehouse, dataset, file, options, now=self.clock(), observe=observe)
+                for file in files
+            )
+        finally:
+            self._seal()
 
     def apply(
         self,
@@ -243,7 +246,7 @@ class Lake:
                 self.check(plan)
             else:  # made here and now, it fits
                 plan = self.plan(name, as_of=as_of)
-                self._refuse_future(plan)
+                stale.check_as_of(plan, self.clock())
             try:
                 return apply_plan(
                     ports, self.config.datasets, plan, limits or Limits(), watch or Watch()
@@ -298,6 +301,7 @@ class Lake:
         self.config.dataset(name)
         with self.warehouse.transaction() as tx:
             requests.pause(tx, name, self.clock())
+        self._seal()
 
     def resume(self, name: str) -> None:
         """Make moves of a dataset again.
@@ -309,6 +313,7 @@ class Lake:
         self.config.dataset(name)
         with self.warehouse.transaction() as tx:
             requests.resume(tx, name, self.clock())
+        self._seal()
 
     # -- holding
 
@@ -370,20 +375,13 @@ class Lake:
             StalePlanError: something it speaks of has changed.
 
         """
-        self._refuse_future(plan)
-        subjects = [subject for name in plan.terms for subject in self._subjects(name)]
-        if found := changes(plan, subjects):
-            raise StalePlanError(
-                "the plan no longer fits what is there:\n  " + "\n  ".join(found),
-                hint="Make a new one: isotherm plan",
-            )
+        stale.check_as_of(plan, self.clock())
+        stale.check(plan, [subject for name in plan.terms for subject in self._subjects(name)])
 
-    def _refuse_future(self, plan: Plan) -> None:
-        if plan.as_of > self.clock():
-            raise RequestError(
-                f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
-                hint="plan and status show what would be; apply acts on what is.",
-            )
+    def _seal(self) -> None:
+        """Seal the journal's new rows; where another writer is at it, the next one does."""
+        with suppress(ConflictError), self.warehouse.transaction() as tx:
+            journal.seal(tx)
 
     @contextmanager
     def _bounded_memory(self) -> Iterator[None]:

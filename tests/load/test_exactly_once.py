@@ -39,6 +39,12 @@ def test_a_file_is_loaded_with_its_account(trips: Trips) -> None:
         assert entry.detail["sha256"] == loaded.sha256
 
 
+def test_a_load_is_in_the_journals_chain_at_once(trips: Trips) -> None:
+    trips.lake.load("trips", [trips.write(a_csv(*trip_lines(30)))])
+    (entry,) = trips.lake.journal("trips")
+    assert (entry.event, entry.seq) == ("loaded", 1)
+
+
 def test_a_file_that_was_loaded_is_skipped_under_another_name(trips: Trips) -> None:
     first = trips.write(a_csv(*trip_lines(30)))
     trips.load(first)

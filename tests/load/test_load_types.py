@@ -198,6 +198,7 @@ def test_a_file_of_many_columns_is_loaded(trips: Trips) -> None:
         ("DATE", ["2019-01-01", "2019-01-02 00:00:00"], "DATE", None),
         ("DATE", ["2019-01-01 10:00:00"], "TIMESTAMP", [dt.datetime(2019, 1, 1, 10)]),
         ("DECIMAL(9,2)", ["1.5", "2.250"], "DECIMAL(9,2)", [Decimal("1.50"), Decimal("2.25")]),
+        ("DECIMAL(9,2)", ["6.55", "-6.55", "70.01"], "DECIMAL(9,2)", None),
         ("DECIMAL(18,2)", ["1.5", "2e0"], "DECIMAL(18,2)", [Decimal("1.50"), Decimal("2.00")]),
         ("VARCHAR", ["1", "2019-01-01"], "VARCHAR", ["1", "2019-01-01"]),
         ("FLOAT", ["0.1"], "FLOAT", None),
@@ -225,6 +226,9 @@ def test_texts_go_into_a_column_or_widen_it(
     [
         ("BIGINT", "x"),
         ("DECIMAL(9,2)", "12.345"),
+        ("DECIMAL(9,2)", "nan"),
+        ("DECIMAL(9,2)", "-inf"),
+        ("INTEGER", "inf"),
         ("DECIMAL(18,2)", "12.345"),
         ("DECIMAL(9,2)", "12345678.9"),
         ("DOUBLE", "9007199254740993"),

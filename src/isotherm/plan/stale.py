@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from ..model.errors import RequestError, StalePlanError
 from ..model.period import Period
 from .plan import Plan, state_of, terms_of
 from .planner import Subject
+
+
+def check_as_of(plan: Plan, now: datetime) -> None:
+    """Check that a plan may be applied at this time.
+
+    Raises:
+        RequestError: its as-of lies in the future.
+
+    """
+    if plan.as_of > now:
+        raise RequestError(
+            f"the plan is as of {plan.as_of:%Y-%m-%d}, which is in the future",
+            hint="plan and status show what would be; apply acts on what is.",
+        )
+
+
+def check(plan: Plan, subjects: Iterable[Subject]) -> None:
+    """Check that a plan still fits what is there.
+
+    Args:
+        subjects: Every dataset that the plan speaks of, as it is now.
+
+    Raises:
+        StalePlanError: something it speaks of has changed.
+
+    """
+    if found := changes(plan, subjects):
+        raise StalePlanError(
+            "the plan no longer fits what is there:\n  " + "\n  ".join(found),
+            hint="Make a new one: isotherm plan",
+        )
 
 
 def changes(plan: Plan, subjects: Iterable[Subject]) -> tuple[str, ...]:
