@@ -136,3 +136,24 @@ def test_an_error_of_the_query_itself_is_the_engines(plain_aged: Aged) -> None:
     ):
         with pytest.raises(QueryError, match=said):
             plain_aged.lake.sql(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("select nocol from trips", "LINE 1: select nocol from trips\n               ^"),
+        ("select id, far from trips", 'Candidate bindings: "fare"'),
+        (
+            "select id from trips where date_trunc('century of', pickup) = '2019-06-01'",
+            'specifier "century of" not recognized',
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_query_as_it_was_written(
+    plain_aged: Aged, query: str, said: str
+) -> None:
+    for look in (plain_aged.lake.sql, plain_aged.lake.explain_sql):
+        with pytest.raises(QueryError) as caught:
+            look(query)
+        assert said in str(caught.value)
+        assert "EXPLAIN" not in str(caught.value)

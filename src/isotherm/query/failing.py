@@ -11,12 +11,16 @@ from ..model.errors import IsothermError, QueryError, SchemaError, StorageError
 from ..model.part import Part
 from ..model.words import nearest
 from ..storage.base import Storage
+from .guard import EXPLAIN
 
 HASHED_BYTES = 2**31
 """Of so many bytes at most the SHA-256 is taken, to find out which object is damaged."""
 
 _MISSING = re.compile(r"Table with name (?P<name>.+?) does not exist", re.DOTALL)
 _OWN = re.compile(r'"?isotherm_query_\d+"?\.(?:"?isotherm_datasets"?\.)?')
+_EXPLAINED = re.compile(
+    rf"^(LINE 1: ){re.escape(EXPLAIN)}(.*)\n {{{len(EXPLAIN)}}}( *\^)", re.MULTILINE
+)
 
 
 @dataclass
@@ -44,8 +48,8 @@ class Context:
         kind = failure(error)
         if kind is None or isinstance(error, IsothermError):
             return error
-        message = _OWN.sub("", str(error)).replace(f'"{self.alias}".', "")
-        message = message.replace(f"{self.alias}.", "")
+        message = _EXPLAINED.sub(r"\1\2\n\3", _OWN.sub("", str(error)))
+        message = message.replace(f'"{self.alias}".', "").replace(f"{self.alias}.", "")
         match kind:
             case Failure.STOPPED:
                 return self.too_long() if self.late else KeyboardInterrupt()

@@ -27,6 +27,8 @@ from .segments import Kind, Search, Segment
 from .times import likely
 from .whole import Whole, hot_rows
 
+EXPLAIN = "EXPLAIN (FORMAT json) "
+
 
 @dataclass(frozen=True, slots=True)
 class Needed:
@@ -36,20 +38,33 @@ class Needed:
     archived: tuple[Part, ...] = ()
 
 
+class UnprovableError(Exception):
+    """The provable spelling of a query cannot be planned; the transaction is of no more use."""
+
+
 def needed(
-    session: DuckDBSession, places: Places, named: Named, wholes: Sequence[Whole]
+    session: DuckDBSession,
+    places: Places,
+    named: Named,
+    wholes: Sequence[Whole],
+    *,
+    provable: bool = True,
 ) -> dict[str, Needed]:
     """Return what a query may need of each dataset.
 
     Args:
         session: Of the transaction that the query will run in.
+        provable: Plan its provable spelling; if not, the query as it is.
+
+    Raises:
+        UnprovableError: the provable spelling has no meaning, and perhaps the query has none.
 
     """
     times = likely(places.side, named.nodes) if wholes else ()
     searches = {search: data for data in wholes for search in _searches(data, times)}
     waiting = any(search.questions for search in searches)
     while waiting:
-        met = _round(session, places, named, wholes, searches)
+        met = _round(session, places, named, wholes, searches, provable)
         waiting = any([search.answer(met) for search in searches])  # noqa: C419 - all are told
     found = {data.dataset.name: _Found() for data in wholes}
     for search, data in searches.items():
@@ -59,7 +74,7 @@ def needed(
 
 def plan_of(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
     """Return what `EXPLAIN` says of each operator of the optimized plan of a query."""
-    plan = json.loads(session.execute(f"EXPLAIN (FORMAT json) {sql}")[0][1])
+    plan = json.loads(session.execute(EXPLAIN + sql)[0][1])
     return [info for node in _nodes(plan) if isinstance(info := node.get("extra_info"), dict)]
 
 
@@ -88,10 +103,11 @@ def _round(
     named: Named,
     wholes: Sequence[Whole],
     searches: Mapping[Search, Whole],
+    provable: bool,
 ) -> set[Segment]:
     """Plan the query with a stand-in for each segment, and return those that are scanned."""
     catalog = places.empty()
-    words = mentioned(named)
+    words = mentioned(named) if provable else None
     tables: dict[str, Segment] = {}
     rows: dict[str, str] = {}
     statements = [f"CREATE SCHEMA {quote(catalog, STAND_INS)}"]
@@ -102,29 +118,15 @@ def _round(
         rows[data.dataset.name] = _rows(catalog, data, made, words)
         tables.update(made)
     places.run(statements)
-    scanned = {
-        info.get("Table") for info in _planned(session, places, catalog, named, rows, wholes)
-    }
-    return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
-
-
-def _planned(
-    session: DuckDBSession,
-    places: Places,
-    catalog: str,
-    named: Named,
-    rows: Mapping[str, str],
-    wholes: Sequence[Whole],
-) -> list[Mapping[str, Any]]:
-    """Plan the query in its provable spelling, or as it is where that one has no meaning."""
+    places.furnish(catalog, rows, wholes, provable=provable)
     try:
-        places.furnish(catalog, rows, wholes, provable=True)
-        return plan_of(session, named.provable)
+        plan = plan_of(session, named.provable if provable else named.text)
     except Exception as error:
-        if failure(error) is None:
-            raise
-        places.furnish(places.empty(), rows, wholes)
-        return plan_of(session, named.text)
+        if provable and failure(error):
+            raise UnprovableError from error
+        raise
+    scanned = {info.get("Table") for info in plan}
+    return {s for name, s in tables.items() if f"{catalog}.{STAND_INS}.{name}" in scanned}
 
 
 def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:

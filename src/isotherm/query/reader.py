@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
@@ -30,6 +30,8 @@ from .place import Places
 from .refusal import refusal
 from .result import Result
 from .whole import Whole
+
+Found = TypeVar("Found")
 
 
 class Archived(StrEnum):
@@ -92,8 +94,11 @@ class Reader:
             StorageError: an object is missing or damaged.
 
         """
+        return _spelled(partial(self._run, sql, options))
+
+    def _run(self, sql: str, options: Options, *, provable: bool) -> Result:
         with self._opened(options) as (tx, context, cleanup):
-            plan = self._plan(tx, context, cleanup, sql, options)
+            plan = self._plan(tx, cleanup, sql, options, provable)
             archived = {name: n.archived for name, n in plan.needed.items() if n.archived}
             if archived and options.archived is Archived.REFUSE:
                 raise refusal(self._book, plan.named.nodes, plan.wholes, plan.needed)
@@ -115,8 +120,11 @@ class Reader:
             SchemaError: a table no longer fits its cold rows.
 
         """
+        return _spelled(partial(self._explain, sql, options))
+
+    def _explain(self, sql: str, options: Options, *, provable: bool) -> Estimate:
         with self._opened(options) as (tx, context, cleanup):
-            plan = self._plan(tx, context, cleanup, sql, options)
+            plan = self._plan(tx, cleanup, sql, options, provable)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
             self._furnish(plan)
             operators = guard.plan_of(tx.session, plan.named.text)
@@ -156,10 +164,10 @@ class Reader:
     def _plan(
         self,
         tx: DuckDBTransaction,
-        context: Context,
         cleanup: ExitStack,
         sql: str,
         options: Options,
+        provable: bool,
     ) -> Planned:
         statement = one_query(tx.session, sql)
         owned = Owned(tx)
@@ -169,7 +177,7 @@ class Reader:
             whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
         )
         places = Places(tx, named, cleanup)
-        needed = guard.needed(tx.session, places, named, wholes)
+        needed = guard.needed(tx.session, places, named, wholes, provable=provable)
         return Planned(tx, named, wholes, places, needed)
 
     def _furnish(self, plan: Planned) -> None:
@@ -193,6 +201,17 @@ class Reader:
             return builtin_functions(session, self._warehouse.alias)
         finally:
             session.close()
+
+
+def _spelled(act: Callable[..., Found]) -> Found:
+    """Plan a query in its provable spelling; as it is, where that one has no meaning.
+
+    So what is wrong with it is said of the query as it was written.
+    """
+    try:
+        return act(provable=True)
+    except guard.UnprovableError:
+        return act(provable=False)
 
 
 def _timer(session: DuckDBSession, context: Context) -> threading.Timer:
