@@ -42,7 +42,7 @@ class Table:
         start = Period.parse(period).start
         self.moves += 1
         location = Location("STANDARD", f"{period}-{self.moves}.parquet")
-        ids = ", ".join(f'"{n}": {i}' for n, i in self.catalog.field_ids("trips").items())
+        ids = ", ".join(f'"{n}": {i}' for n, i in self.field_ids.items())
         select = sql or (
             f"SELECT TIMESTAMP '{start}' + INTERVAL (i) SECOND AS pickup, i::INTEGER AS id, "
             f"'x' AS tag FROM range({rows}) t(i)"
@@ -54,6 +54,14 @@ class Table:
         return Part(
             f"p{self.moves}", "trips", Period.parse(period), STANDARD, location, rows, 1, "", when
         )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(self.catalog.columns("trips").values())
+
+    @property
+    def field_ids(self) -> dict[str, int]:
+        return {column.name: id_ for id_, column in self.catalog.columns("trips").items()}
 
     def url(self, part: Part) -> str:
         return f"file://{self.root}/{part.location.key}"
@@ -113,7 +121,7 @@ def test_a_table_is_made_empty_in_one_commit_and_kept_if_it_is_there(table: Tabl
     assert table.metadata_versions() == 1
     assert table.create(*COLUMNS) == table.first
     assert table.metadata_versions() == 1
-    assert table.catalog.columns("trips") == COLUMNS
+    assert table.columns == COLUMNS
     assert table.iceberg.properties["gc.enabled"] == "false"
 
 
@@ -306,13 +314,13 @@ def test_a_table_evolves_in_one_commit(table: Table) -> None:
         {"tag": "label"},
     )
     assert table.metadata_versions() == before + 1
-    assert table.catalog.columns("trips") == (
+    assert table.columns == (
         Column("pickup", "TIMESTAMP"),
         Column("id", "BIGINT"),
         Column("label", "VARCHAR"),
         Column("tag", "DOUBLE"),
     )
-    ids = table.catalog.field_ids("trips")
+    ids = table.field_ids
     assert (ids["label"], ids["tag"]) == (3, 4)
 
 
@@ -323,7 +331,7 @@ def test_a_rename_that_was_made_is_not_made_again_when_the_old_name_returns(tabl
     with_new = (*columns, Column("tag", "INTEGER"))
     table.catalog.evolve("trips", with_new, renamed)
     table.catalog.evolve("trips", with_new, renamed)
-    assert table.catalog.columns("trips") == with_new
+    assert table.columns == with_new
 
 
 def test_a_type_that_cannot_be_widened_is_refused_and_nothing_is_changed(table: Table) -> None:
@@ -338,7 +346,7 @@ def test_a_narrower_column_keeps_the_wider_cold_type(table: Table) -> None:
     wide = (COLUMNS[0], Column("id", "BIGINT"), COLUMNS[2])
     table.catalog.evolve("trips", wide)
     table.catalog.evolve("trips", COLUMNS)
-    assert table.catalog.columns("trips") == wide
+    assert table.columns == wide
 
 
 def test_another_lakes_table_is_not_touched(table: Table) -> None:
@@ -373,6 +381,6 @@ def test_bounds_are_written_of_the_clock_alone(table: Table) -> None:
     part = table.write("2018-03")
     table.publish(table.register(table.first, (part,)))
     (task,) = table.iceberg.scan().plan_files()
-    ids = table.catalog.field_ids("trips")
+    ids = table.field_ids
     assert set(task.file.lower_bounds) == set(task.file.upper_bounds) == {ids["pickup"]}
     assert set(task.file.value_counts) == set(ids.values())

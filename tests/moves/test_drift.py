@@ -91,6 +91,28 @@ def test_a_renamed_column_goes_on_under_its_new_name_and_comes_back_with_all_its
         assert run_sql(hot, "SELECT id, price FROM trips ORDER BY id") == want
 
 
+def test_a_new_column_may_take_the_old_name_of_a_renamed_one(make_lake: MakeLake) -> None:
+    lake = make(make_lake)
+    run_sql(lake, "ALTER TABLE trips RENAME fare TO price")
+    config, both = with_key('renamed = { fare = "price" }'), "select id, price, fare from trips"
+    with reopened(lake, config) as lake:
+        age(lake)
+        run_sql(
+            lake,
+            "ALTER TABLE trips ADD COLUMN fare INTEGER",
+            "INSERT INTO trips VALUES (TIMESTAMP '2018-05-01', 122, 244, 'x', 7)",
+        )
+        want = [*((n, n * 2, None) for n in range(122)), (122, 244, 7)]
+        assert sorted(lake.sql(both).fetchall()) == want
+        age(lake)
+        assert set(tiers_of(lake).values()) == {"STANDARD"}
+        assert sorted(lake.sql(both).fetchall()) == want
+        run_sql(lake, "DELETE FROM trips")
+    with reopened(lake, config.replace('STANDARD = "6 months"', "")) as hot:
+        age(hot)
+        assert sorted(run_sql(hot, both)) == want
+
+
 def test_a_dropped_column_stays_behind_in_the_objects_and_its_values_are_not_lost_by_a_reload(
     make_lake: MakeLake,
 ) -> None:

@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..model.errors import ConflictError, SchemaError, StorageError
 from ..model.part import Part
 from ..model.period import Unit
-from ..model.schema import Column, widens
+from ..model.schema import Column, names_now, widens
 from . import snapshots
 from .commits import Commit, RememberingCatalog
 from .files import DurableFileIO
@@ -125,16 +125,12 @@ class IcebergCatalog:
             raise StorageError(f"the Iceberg table of {dataset} has no snapshot")
         return Pin(table.metadata_location, snapshot)
 
-    def columns(self, dataset: str) -> tuple[Column, ...]:
-        """Return the columns of the dataset's Iceberg table."""
-        return tuple(
-            Column(field.name, type_name(field.field_type))
+    def columns(self, dataset: str) -> dict[int, Column]:
+        """Return the columns of the dataset's Iceberg table by their field ids."""
+        return {
+            field.field_id: Column(field.name, type_name(field.field_type))
             for field in self._table(dataset).schema().fields
-        )
-
-    def field_ids(self, dataset: str) -> dict[str, int]:
-        """Return the Iceberg field id of each column."""
-        return {f.name: f.field_id for f in self._table(dataset).schema().fields}
+        }
 
     def evolve(
         self, dataset: str, columns: Iterable[Column], renamed: Mapping[str, str] | None = None
@@ -150,8 +146,10 @@ class IcebergCatalog:
 
         """
         table = self._table(dataset)
-        names = _renames(table, renamed or {})
-        known = {names.get(f.name, f.name): type_name(f.field_type) for f in table.schema().fields}
+        fields = table.schema().fields
+        names = names_now((field.name for field in fields), renamed or {})
+        known = {names[field.name]: type_name(field.field_type) for field in fields}
+        moved = {old: new for old, new in names.items() if old != new}
         added, widened = [], []
         for column in columns:
             old = known.get(column.name)
@@ -161,12 +159,12 @@ class IcebergCatalog:
                 if not widens(old, column.type):
                     raise _not_wider(dataset, column, old)
                 widened.append(column)
-        if not (added or widened or names):
+        if not (added or widened or moved):
             return
         with _naming(dataset), Commit(table) as commit:
-            if names:  # first, so that a new column may take the old name
+            if moved:  # first, so that a new column may take the old name
                 with commit.update_schema() as update:
-                    for old, new in names.items():
+                    for old, new in moved.items():
                         update.rename_column((old,), new)
             with commit.update_schema() as update:
                 for column in added:
@@ -274,12 +272,6 @@ def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpe
     while name in names:
         name += "_"
     return PartitionSpec(PartitionField(clock_id, CLOCK_PARTITION_ID, _TRANSFORMS[unit](), name))
-
-
-def _renames(table: Table, renamed: Mapping[str, str]) -> dict[str, str]:
-    """Return the renames that the table has not seen yet."""
-    names = {field.name for field in table.schema().fields}
-    return {old: new for old, new in renamed.items() if old in names and new not in names}
 
 
 def _not_wider(dataset: str, column: Column, old: str) -> SchemaError:

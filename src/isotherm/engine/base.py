@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..model.part import Digest
+from ..model.schema import Column
 
 Row = tuple[Any, ...]
 
@@ -40,8 +41,18 @@ class Session(Protocol):
         """Count and hash the rows of `select`, whatever their order."""
         ...
 
-    def parquet(self, paths: Sequence[str]) -> str:
-        """Return the SQL of a relation that reads these Parquet files."""
+    def parquet(self, paths: Sequence[str], columns: Mapping[int, Column] | None = None) -> str:
+        """Return the SQL of a relation that reads these Parquet files.
+
+        Args:
+            columns: What is read, by field id, whatever it was called and typed when a file was
+                written; a column that a file has not is NULL. All columns by name if not given.
+
+        """
+        ...
+
+    def parquet_columns(self, path: str) -> dict[int, Column]:
+        """Return the columns of a Parquet file as it was written, by field id."""
         ...
 
     def progress(self) -> float:

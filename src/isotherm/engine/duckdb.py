@@ -12,6 +12,7 @@ import duckdb
 
 from ..model.errors import BusyError, IsothermError, StorageError
 from ..model.part import Digest
+from ..model.schema import Column
 from .base import Row
 from .sql import quote, text
 
@@ -148,10 +149,27 @@ class DuckDBSession:
         )[0]
         return Digest(int(rows), int(total), int(xor))
 
-    def parquet(self, paths: Sequence[str]) -> str:
+    def parquet(self, paths: Sequence[str], columns: Mapping[int, Column] | None = None) -> str:
         """Return the SQL of a relation that reads these Parquet files."""
+        options = "union_by_name = true"
+        if columns is not None:
+            schema = ", ".join(
+                f"{id_}: {{'name': {text(column.name)}, 'type': {text(column.type)}, "
+                "'default_value': NULL}"
+                for id_, column in columns.items()
+            )
+            options = f"schema = MAP {{{schema}}}"
         listed = ", ".join(text(path) for path in paths)
-        return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+        # A folder that happens to be called `fare=5` says nothing about a column.
+        return f"read_parquet([{listed}], {options}, hive_partitioning = false)"
+
+    def parquet_columns(self, path: str) -> dict[int, Column]:
+        """Return the columns of a Parquet file as it was written, by field id."""
+        rows = self.execute(
+            "SELECT field_id, name, duckdb_type FROM parquet_schema(?) WHERE field_id IS NOT NULL",
+            [path],
+        )
+        return {id_: Column(name, type_) for id_, name, type_ in rows}
 
     def progress(self) -> float:
         """Return how far the running statement is, 0 to 1; -1 if that is not known."""

@@ -9,7 +9,7 @@ TIMESTAMP_NS, HUGEINT and JSON come back as something else).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import SchemaError
@@ -81,6 +81,22 @@ def widens(old: str, new: str) -> bool:
         return True
     before, after = decimal(old), decimal(new)
     return bool(before and after and before[1] == after[1] and before[0] <= after[0])
+
+
+def names_now(names: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:
+    """Return what each cold column is called now.
+
+    A rename that the cold columns have followed already is over: since then another column may
+    have taken the old name.
+
+    Args:
+        renamed: Columns that the table's owner has renamed: new name by old name.
+
+    """
+    known = set(names)
+    moving = {old: new for old, new in renamed.items() if old in known}
+    over = {old for old, new in moving.items() if new in known and new not in moving}
+    return {name: name if name in over else moving.get(name, name) for name in known}
 
 
 def cold_columns(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,7 +15,7 @@ from ..model.dataset import Dataset
 from ..model.errors import ConflictError, SchemaError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period, ranges
-from ..model.schema import Column, cold_columns
+from ..model.schema import Column, cold_columns, names_now
 from ..plan.plan import Move
 from ..storage.base import Storage
 from ..warehouse.base import Transaction, Warehouse
@@ -221,7 +221,7 @@ def leaving(parts: tuple[Part, ...]) -> Change:
     )
 
 
-def check_drift(dataset: Dataset, cold: Sequence[Column], hot: Sequence[Column]) -> None:
+def check_drift(dataset: Dataset, cold: Iterable[Column], hot: Sequence[Column]) -> None:
     """Check that the table still has every column that cold rows have.
 
     Raises:
@@ -229,8 +229,7 @@ def check_drift(dataset: Dataset, cold: Sequence[Column], hot: Sequence[Column])
 
     """
     names = {column.name for column in hot}
-    for column in cold:
-        name = dataset.renamed.get(column.name, column.name)
+    for name in names_now((column.name for column in cold), dataset.renamed).values():
         if name not in names and name not in dataset.dropped:
             where = f"[datasets.{dataset.name}]"
             raise SchemaError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from ..control.inventory import clock_of
 from ..engine.sql import quote, within
 from ..model.errors import RequestError, SchemaError, VerifyError
 from ..model.period import Period, ranges
-from ..model.schema import Column, widens
+from ..model.schema import Column, names_now, widens
 from .base import Act, leaving
 from .retier import verify_objects
 
@@ -35,9 +35,14 @@ class Reload(Act):
         if not self.change.remove:
             return
         urls = [self.ports.storage.url(part.readable_location) for part in self.change.remove]
-        source = self.tx.session.parquet(urls)
-        typed = ", ".join(self._picked(source))
-        select = f"SELECT {typed} FROM {source}"
+        there = {id_ for url in urls for id_ in self.tx.session.parquet_columns(url)}
+        columns = {
+            id_: column
+            for id_, column in self.ports.catalog.columns(self.dataset.name).items()
+            if id_ in there
+        }
+        typed = ", ".join(self._picked(columns.values()))
+        select = f"SELECT {typed} FROM {self.tx.session.parquet(urls, columns)}"
         before = self.tx.session.digest(self.hot_rows())
         self.tx.insert(self.dataset.table, [column.name for column in self.cold], select)
         expected = before + self.tx.session.digest(select)
@@ -57,28 +62,25 @@ class Reload(Act):
             for first, last in ranges(periods or self.move.periods)
         )
 
-    def _picked(self, source: str) -> Iterator[str]:
+    def _picked(self, columns: Collection[Column]) -> Iterator[str]:
         """Yield what is inserted into each column: every column of the objects has its place.
 
         Raises:
             SchemaError: the table has no column, or too narrow a one, for one of the objects.
 
         """
-        renamed = {old.casefold(): new for old, new in self.dataset.renamed.items()}
+        names = names_now((column.name for column in columns), self.dataset.renamed)
         own = {column.name.casefold(): column for column in self.cold}
-        found: dict[str, list[str]] = {}
-        for row in self.tx.session.execute(f"DESCRIBE SELECT * FROM {source}"):
-            name, type_ = str(row[0]), str(row[1])
-            column = own.get(name.casefold()) or own.get(
-                renamed.get(name.casefold(), name).casefold()
-            )
-            if column is None or not (column.type == type_ or widens(type_, column.type)):
-                raise _no_place(self, name, type_, column)
-            found.setdefault(column.name, []).append(quote(name))
+        found: dict[str, str] = {}
+        for column in columns:
+            place = own.get(names[column.name].casefold())
+            fits = place and (place.type == column.type or widens(column.type, place.type))
+            if place is None or not fits:
+                raise _no_place(self, column.name, column.type, place)
+            found[place.name] = quote(column.name)
         for column in self.cold:
             # A column that was born later is NULL in old objects, here as in the table.
-            values = ", ".join(found.get(column.name, ["NULL"]))
-            value = f"coalesce({values})" if "," in values else values
+            value = found.get(column.name, "NULL")
             yield f"{value}::{column.type} AS {quote(column.name)}"
 
 

@@ -78,9 +78,9 @@ class Unload(Act):
             )
         url = self.ports.storage.metadata_url(name)
         catalog.create(name, self.cold, dataset.clock, dataset.unit, url)
-        check_drift(dataset, catalog.columns(name), self.cold)
+        check_drift(dataset, catalog.columns(name).values(), self.cold)
         catalog.evolve(name, self.cold, dataset.renamed)
-        ids = catalog.field_ids(name)
+        ids = {column.name: id_ for id_, column in catalog.columns(name).items()}
         return {column.name: ids[column.name] for column in self.cold}
 
     def _write(self, period: Period, field_ids: dict[str, int]) -> Part | None:

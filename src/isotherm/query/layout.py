@@ -12,6 +12,7 @@ from ..control import pins
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBSession
 from ..model.part import Part
+from ..model.schema import Column
 from ..warehouse.duckdb import DuckDBTransaction
 from . import pinned
 from .pinned import Field
@@ -59,7 +60,7 @@ class Memory:
     def __init__(self) -> None:
         self._parts: dict[str, _Known] = {}
         self._fields: dict[str, tuple[int, tuple[Field, ...]]] = {}
-        self._objects: dict[str, dict[int, Field]] = {}
+        self._objects: dict[str, dict[int, Column]] = {}
 
     def read(
         self, tx: DuckDBTransaction, dataset: str, readable_at: datetime
@@ -78,10 +79,10 @@ class Memory:
             self._pinned(tx, dataset, version) if version else (),
         )
 
-    def object_fields(self, session: DuckDBSession, url: str) -> dict[int, Field]:
+    def object_columns(self, session: DuckDBSession, url: str) -> dict[int, Column]:
         """Return the columns of an object as it was written, by field id."""
         if url not in self._objects:
-            self._objects[url] = pinned.object_fields(session, url)
+            self._objects[url] = session.parquet_columns(url)
         return self._objects[url]
 
     def _layout(

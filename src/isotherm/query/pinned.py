@@ -59,15 +59,6 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
         ) from error
 
 
-def object_fields(session: DuckDBSession, url: str) -> dict[int, Field]:
-    """Return the columns of a Parquet file by field id."""
-    rows = session.execute(
-        "SELECT field_id, name, duckdb_type FROM parquet_schema(?) WHERE field_id IS NOT NULL",
-        [url],
-    )
-    return {row[0]: Field(*row) for row in rows}
-
-
 def _schema(metadata: Mapping[str, Any], snapshot: int) -> Mapping[str, Any]:
     """Return the schema that a snapshot was written with."""
     snapshots = {item["snapshot-id"]: item for item in metadata["snapshots"]}

@@ -15,6 +15,7 @@ from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
 from ..model.dataset import Dataset
 from ..model.period import span
+from ..model.schema import Column
 from ..storage.base import Storage
 from ..warehouse.duckdb import DuckDBTransaction, DuckDBWarehouse
 from . import guard, whole
@@ -188,9 +189,8 @@ class Reader:
             rows[data.dataset.name] = whole.hot_rows(data, data.columns)
             if parts:
                 data.check_lost()
-                cold = cold_rows(
-                    plan.tx.session, data.fields, parts, self._storage.url, self._memory
-                )
+                columns = {field.id: Column(field.name, field.type) for field in data.fields}
+                cold = cold_rows(plan.tx.session, columns, parts, self._storage.url, self._memory)
                 rows[data.dataset.name] += f" UNION ALL BY NAME {cold}"
         plan.places.furnish(plan.places.empty(), rows, plan.wholes)
 

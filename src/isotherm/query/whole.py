@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
-from ..model.schema import Column, cold_type, widens
+from ..model.schema import Column, cold_type, names_now, widens
 from ..warehouse.duckdb import DuckDBTransaction
 from .layout import Layout, Memory
 from .pinned import Field
@@ -119,13 +119,14 @@ def notes(data: Whole) -> tuple[str, ...]:
 
 
 def _seen(
-    dataset: Dataset, table: Sequence[Column], fields: Iterable[Field]
+    dataset: Dataset, table: Sequence[Column], fields: Sequence[Field]
 ) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Return cold columns as a query sees them, and the names of those that the table has lost."""
     own = {column.name.casefold(): column for column in table}
+    names = names_now((field.name for field in fields), dataset.renamed)
     seen, lost = [], []
     for field in fields:
-        name = dataset.renamed.get(field.name, field.name)
+        name = names[field.name]
         column = own.get(name.casefold())
         if column:
             seen.append(Field(field.id, column.name, _joined(dataset, column, field)))
