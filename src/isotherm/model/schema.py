@@ -14,22 +14,22 @@ from dataclasses import dataclass
 
 from .errors import SchemaError
 
-_SAME = frozenset(
-    {
-        "BOOLEAN",
-        "INTEGER",
-        "BIGINT",
-        "FLOAT",
-        "DOUBLE",
-        "VARCHAR",
-        "BLOB",
-        "DATE",
-        "TIME",
-        "TIMESTAMP",
-        "TIMESTAMP WITH TIME ZONE",
-        "UUID",
-    }
-)
+_ICEBERG = {
+    "BOOLEAN": "boolean",
+    "INTEGER": "int",
+    "BIGINT": "long",
+    "FLOAT": "float",
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+    "BLOB": "binary",
+    "DATE": "date",
+    "TIME": "time",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamptz",
+    "UUID": "uuid",
+}
+"""What Iceberg calls each type that survives as it is; decimals beside."""
+_FROM_ICEBERG = {iceberg: name for name, iceberg in _ICEBERG.items()}
 _WIDER = {
     "TINYINT": "INTEGER",
     "SMALLINT": "INTEGER",
@@ -61,7 +61,7 @@ class Column:
 
 def cold_type(type_: str) -> str | None:
     """Return the type that a column is kept as once it is cold; None if none holds its values."""
-    if type_ in _SAME:
+    if type_ in _ICEBERG:
         return type_
     if found := decimal(type_):
         precision, scale = found
@@ -73,6 +73,16 @@ def decimal(type_: str) -> tuple[int, int] | None:
     """Return precision and scale of a decimal type."""
     match = _DECIMAL.fullmatch(type_)
     return (int(match.group(1)), int(match.group(2))) if match else None
+
+
+def iceberg_name(type_: str) -> str:
+    """Return what Iceberg calls a cold type."""
+    return type_.lower() if decimal(type_) else _ICEBERG[type_]
+
+
+def from_iceberg(name: str) -> str:
+    """Return the cold type that Iceberg calls so."""
+    return name.upper().replace(" ", "") if name.startswith("decimal") else _FROM_ICEBERG[name]
 
 
 def widens(old: str, new: str) -> bool:

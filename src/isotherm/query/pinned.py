@@ -11,21 +11,7 @@ from ..control.pins import PinRow
 from ..engine.duckdb import DuckDBSession
 from ..engine.failures import failure
 from ..model.errors import StorageError
-
-_TYPES = {
-    "boolean": "BOOLEAN",
-    "int": "INTEGER",
-    "long": "BIGINT",
-    "float": "FLOAT",
-    "double": "DOUBLE",
-    "string": "VARCHAR",
-    "binary": "BLOB",
-    "date": "DATE",
-    "time": "TIME",
-    "timestamp": "TIMESTAMP",
-    "timestamptz": "TIMESTAMP WITH TIME ZONE",
-    "uuid": "UUID",
-}
+from ..model.schema import from_iceberg
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +35,7 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
         if not found:
             raise ValueError("there is no such file")
         schema = _schema(json.loads(found[0][0]), pin.snapshot)
-        return tuple(Field(f["id"], f["name"], _type(f["type"])) for f in schema["fields"])
+        return tuple(Field(f["id"], f["name"], from_iceberg(f["type"])) for f in schema["fields"])
     except Exception as error:
         if failure(error) is None and not isinstance(error, ValueError | LookupError | TypeError):
             raise
@@ -64,8 +50,3 @@ def _schema(metadata: Mapping[str, Any], snapshot: int) -> Mapping[str, Any]:
     snapshots = {item["snapshot-id"]: item for item in metadata["snapshots"]}
     schemas: dict[int, Mapping[str, Any]] = {s["schema-id"]: s for s in metadata["schemas"]}
     return schemas[snapshots[snapshot].get("schema-id", metadata["current-schema-id"])]
-
-
-def _type(name: str) -> str:
-    """Return what DuckDB calls a type of Iceberg."""
-    return name.upper().replace(" ", "") if name.startswith("decimal") else _TYPES[name]
