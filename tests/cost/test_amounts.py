@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isotherm.cost.amounts import money, months, size
+from isotherm.cost.amounts import money, months, saving, size
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,8 @@ def test_sizes_name_their_unit(bytes_: float, text: str) -> None:
 )
 def test_months_are_counted(number: float, text: str) -> None:
     assert months(number) == text
+
+
+def test_what_saves_nothing_says_what_it_costs() -> None:
+    assert saving(2.1) == "saves $2.10 a month"
+    assert saving(-0.5) == "costs $0.50 a month more"

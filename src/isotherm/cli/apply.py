@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..cost.amounts import money, size
+from ..cost.amounts import saving, size
 from ..model.errors import MovesFailed
 from ..model.tier import EXPIRED
 from .options import (
@@ -160,8 +160,7 @@ def _report(applied: Applied, format_: Format) -> None:
     saved = sum(outcome.move.dollars.saved for outcome in applied.done)
     out().message(
         f"{counted(len(applied.done), 'move')} done: {counted(rows, 'row')}, "
-        f"{size(written)} written, "
-        f"saving {money(saved)} a month."
+        f"{size(written)} written; {saving(saved)}."
     )
     if applied.left:
         out().message(f"{counted(len(applied.left), 'move')} left; apply again makes them:")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..cost.amounts import money, size
+from ..cost.amounts import money, saving, size
 from ..cost.amounts import months as write_months
 from .options import (
     DEFAULT_CONFIG,
@@ -86,7 +86,7 @@ def show(plan: Plan) -> None:
         total = sum(move.bytes for move in plan.moves)
         console.message(
             f"Together: {counted(sum(m.rows for m in plan.moves), 'row')}, {size(total)}; "
-            f"saves {money(saved)} a month for {money(once)} once."
+            f"{saving(saved)} for {money(once)} once."
         )
 
 

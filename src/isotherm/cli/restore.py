@@ -47,9 +47,8 @@ def run(
                     f"  {move.span}: {count(move.rows)} rows, {what}, {money(move.dollars.once)}"
                 )
             console.message(
-                f"Restoring costs {money(offer.dollars)} and takes {hours(offer.hours)} "
-                f"where it is archived by a provider; readable until "
-                f"{plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
+                f"Restoring costs {money(offer.dollars)} and takes {hours(offer.hours)} on S3, no "
+                f"time in a folder; readable until {plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
             )
         if quote:
             done = False

@@ -17,6 +17,13 @@ def money(dollars: float) -> str:
     return f"{sign}${amount:,.{places}f}"
 
 
+def saving(dollars: float) -> str:
+    """Write what is saved a month, or what more it costs: `saves $2.10 a month`."""
+    if dollars < 0:
+        return f"costs {money(-dollars)} a month more"
+    return f"saves {money(dollars)} a month"
+
+
 def size(bytes_: float) -> str:
     """Write a number of bytes: `712 B`, `40 KB`, `1.5 MB`; a KB is 1,024 bytes."""
     amount = float(bytes_)
