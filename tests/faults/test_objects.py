@@ -160,7 +160,7 @@ def read_only(*args: object, **named: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "says"), [(no_space, "no space left"), (read_only, "Read-only file system")]
+    ("failure", "says"), [(no_space, "[Nn]o space left"), (read_only, "Read-only file system")]
 )
 @pytest.mark.parametrize("change", ["unload", *CHANGES])
 def test_a_store_that_takes_nothing_more_loses_nothing(
@@ -179,13 +179,10 @@ def test_a_store_that_takes_nothing_more_loses_nothing(
         plan = make_plan(lake, change)
         with monkeypatch.context() as patch:
             patch.setattr(os, "fsync", failure)
-            if change == "reload":  # it writes no object
+            with pytest.raises(MovesFailed, match=says) as failed:
                 lake.apply(plan)
-            else:
-                with pytest.raises(MovesFailed, match=says) as failed:
-                    lake.apply(plan)
-                assert not failed.value.applied.done
-                assert ids(lake) == every
+            assert not failed.value.applied.done
+            assert ids(lake) == every
         lake.apply(make_plan(lake, change))
         assert ids(lake) == every
         assert not untidy(lake)
