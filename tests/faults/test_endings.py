@@ -55,12 +55,33 @@ def test_an_interrupt_rolls_back_or_finishes_the_move_and_says_which(
     with pytest.raises(KeyboardInterrupt) as interrupt:
         lake.apply(plan_of(lake), watch=Watch(step=watch))
     ended = "Done" if where in COMMITTED else "Rolled back"
-    if where is not Step.INTENT:
-        assert interrupt.value.__notes__ == [f"{ended}: unload trips 2018-03 hot -> STANDARD"]
+    assert interrupt.value.__notes__ == [f"{ended}: unload trips 2018-03 hot -> STANDARD"]
     assert tiers_of(lake)["2018-03"] == ("STANDARD" if where in COMMITTED else "hot")
     assert ids(lake) == list(range(120))
     age(lake)
     assert tiers_of(lake)["2018-03"] == "STANDARD"
+    assert ids(lake) == list(range(120))
+    assert not untidy(lake)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interrupt_while_the_intent_is_written_is_said_to_have_done_nothing(
+    make_lake: MakeLake, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make(make_lake)
+
+    def interrupted(*args: Any) -> None:
+        if after:
+            begin(*args)
+        raise KeyboardInterrupt
+
+    begin = intents.begin
+    with monkeypatch.context() as patch:
+        patch.setattr(intents, "begin", interrupted)
+        with pytest.raises(KeyboardInterrupt) as raised:
+            lake.apply(plan_of(lake))
+    assert raised.value.__notes__ == ["Rolled back: unload trips 2018-03 hot -> STANDARD"]
+    age(lake)
     assert ids(lake) == list(range(120))
     assert not untidy(lake)
 

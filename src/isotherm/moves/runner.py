@@ -76,8 +76,12 @@ class Runner:
     def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
         order = steps(move.kind)
         begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
-        self.observe(move, Step.INTENT)
-        intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
+        try:
+            self.observe(move, Step.INTENT)
+            intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
+        except BaseException as error:  # at most an intent is there, which the next apply ends
+            error.add_note(f"{Ending.UNDONE.value}: {move}")
+            raise
         try:
             self.observe(move, Step.BEGIN)
             with self.ports.warehouse.transaction() as tx:
