@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isotherm.cli.template import TEMPLATE
+from isotherm.cli.template import template
 from isotherm.config import Config, read
 from isotherm.config.reading import checked
 from isotherm.model.dataset import TableName
@@ -57,7 +57,7 @@ def test_an_empty_file_is_a_lake_without_datasets(config: Read, tmp_path: Path) 
 
 
 def test_what_init_writes_is_right(config: Read) -> None:
-    trips = config(TEMPLATE.format(clock="pickup")).dataset("trips")
+    trips = config(template()).dataset("trips")
     assert [str(rule) for rule in trips.policy.rules] == [
         'STANDARD = "6 months"',
         'STANDARD_IA = "12 months"',
@@ -358,8 +358,33 @@ MISTAKES = {
         "",
     ),
     "a store that is not built yet": (
-        '[storage]\nurl = "s3://bucket"',
-        'storage.url: found "s3://bucket"; this version knows file: alone',
+        '[storage]\nurl = "gs://bucket"',
+        'storage.url: found "gs://bucket"; this version knows file: and s3: alone',
+        "",
+    ),
+    "a bucket that cannot be": (
+        '[storage]\nurl = "s3://My_Bucket/lake"',
+        'write "s3://bucket/prefix"; a bucket has 3 to 63 of a-z 0-9 . -',
+        "",
+    ),
+    "a setting of S3 that there is not": (
+        '[storage]\nurl = "s3://bucket/lake?zone=eu-west-1"',
+        "zone: after the ? there may be endpoint, region, profile",
+        "",
+    ),
+    "an endpoint without its protocol": (
+        '[storage]\nurl = "s3://bucket/lake?endpoint=localhost:9000"',
+        'write the endpoint as "http://host:port"',
+        "",
+    ),
+    "a prefix that no URL can hold": (
+        '[storage]\nurl = "s3://bucket/my lake"',
+        "a prefix has letters, digits and",
+        "",
+    ),
+    "folders for the classes of S3": (
+        '[storage]\nurl = "s3://bucket/lake"\n[storage.tiers]\nGLACIER = "/mnt/tape"',
+        "folders of tiers are for a store of folders; S3 has classes",
         "",
     ),
     "an empty url": ('[catalog]\nurl = ""', 'catalog.url: found ""; this version knows', ""),

@@ -14,12 +14,15 @@ from .config import Config
 from .control import datasets, migrations, parts
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
+from .model.address import Address
 from .model.errors import BusyError, ConfigError
+from .storage.base import Storage
 from .storage.folder import FolderStorage
 from .warehouse.duckdb import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
+    from .storage.s3 import S3Storage
 
 POLL_SECONDS = 0.2
 
@@ -55,9 +58,10 @@ def open_lake(
             if not migrations.is_made(tx):
                 raise _not_set_up(config)
             lake = migrations.lake_id(tx)
-            migrations.check_store(tx, _storage(config).root)
+            storage = _storage(config, warehouse.engine)
+            migrations.check_store(tx, storage.place)
             datasets.check(tx, config.datasets, str(config.file))
-        return Lake(config, warehouse, _storage(config), lambda: _catalog(config, lake), clock)
+        return Lake(config, warehouse, storage, lambda: _catalog(config, storage, lake), clock)
     except BaseException:
         warehouse.close()
         raise
@@ -76,15 +80,15 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(template, encoding="utf-8")
     config = configuration.read(file)
-    storage = _storage(config)
     warehouse = _warehouse(config)
     try:
+        storage = _storage(config, warehouse.engine)
         with warehouse.transaction() as tx:
             lake = migrations.migrate(tx)
-            migrations.note_store(tx, storage.root)
+            migrations.note_store(tx, storage.place)
             used = parts.places(tx)
         storage.claim(lake, used)
-        _catalog(config, lake)
+        _catalog(config, storage, lake)
     finally:
         warehouse.close()
     return config, fresh
@@ -106,18 +110,36 @@ def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) ->
             time.sleep(POLL_SECONDS)
 
 
-def _storage(config: Config) -> FolderStorage:
+def _storage(config: Config, engine: DuckDBEngine) -> Storage:
+    """Make the store that the config names, and let the engine read it."""
+    if config.storage.url.startswith("s3:"):
+        store = _s3(Address.parse(config.storage.url))
+        engine.reach(store.access())
+        return store
     root = config.folder / _rest(config, "storage", config.storage.url, "file")
     return FolderStorage(
         root, {tier: config.folder / place for tier, place in config.storage.tiers.items()}
     )
 
 
-def _catalog(config: Config, lake: str) -> IcebergCatalog:
+def _s3(address: Address) -> S3Storage:
+    try:
+        from .storage.s3 import S3Storage
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"storage.url begins with s3:, and {error.name} is not installed",
+            hint="Install it: pip install 'isotherm[s3]'",
+        ) from None
+    return S3Storage(address)
+
+
+def _catalog(config: Config, storage: Storage, lake: str) -> IcebergCatalog:
     from .catalog.iceberg import IcebergCatalog
 
     file = config.folder / _rest(config, "catalog", config.catalog.url, "sqlite")
-    return IcebergCatalog(f"sqlite:///{quote(str(file))}", _storage(config).metadata_url(""), lake)
+    return IcebergCatalog(
+        f"sqlite:///{quote(str(file))}", storage.metadata_url(""), lake, storage.access()
+    )
 
 
 def _rest(config: Config, section: str, url: str, scheme: str) -> str:

@@ -1,38 +1,57 @@
-"""What every storage does. A new backend is one more line in STORES."""
+"""What every storage does. A new backend is one more name in STORES."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from isotherm.engine.duckdb import DuckDBEngine
+from isotherm.model.address import Address
 from isotherm.model.errors import StorageError
 from isotherm.model.part import Location
 from isotherm.storage.base import Storage
 from isotherm.storage.folder import FolderStorage
+from isotherm.storage.s3 import S3Storage
+from servers import S3Server
 
 LAKE = "5eed"
-UNTIL = datetime(2030, 1, 1)
 HERE = Location("STANDARD", "trips/2018-03/1-0.parquet")
 THERE = Location("GLACIER", "trips/2018-03/2-0.parquet")
 CONTENT = b"rows" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
-MakeStore = Callable[[Path], Storage]
 
-STORES: dict[str, MakeStore] = {
+FOLDERS: dict[str, Callable[[Path], FolderStorage]] = {
     "folder": lambda root: FolderStorage(root / "objects"),
     "folder with tiers elsewhere": lambda root: FolderStorage(
         root / "objects", {"GLACIER": root / "tape", "STANDARD": root / "disk"}
     ),
 }
+STORES = (*FOLDERS, "moto")
+
+
+def make(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Make a store that nobody has claimed yet."""
+    if name in FOLDERS:
+        return FOLDERS[name](tmp_path)
+    server: S3Server = request.getfixturevalue("s3")
+    return S3Storage(Address.parse(server.url(server.bucket())))
+
+
+def read(store: Storage, url: str) -> bytes:
+    """Read an object as the engine does."""
+    engine = DuckDBEngine()
+    if access := store.access():
+        engine.reach(access)
+    content: bytes = engine.session().execute("SELECT content FROM read_blob(?)", [url])[0][0]
+    return content
 
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    made = STORES[request.param](tmp_path)
+    made = make(request.param, request, tmp_path)
     made.claim(LAKE)
     return made
 
@@ -60,7 +79,7 @@ def test_an_object_is_there_once_it_is_published(store: Storage) -> None:
 
 def test_its_url_is_where_the_engine_finds_it(store: Storage) -> None:
     put(store, HERE)
-    assert Path(store.url(HERE).removeprefix("file://")).read_bytes() == CONTENT
+    assert read(store, store.url(HERE)) == CONTENT
 
 
 def test_staging_again_begins_anew(store: Storage) -> None:
@@ -79,27 +98,33 @@ def test_a_copy_has_the_same_bytes_and_leaves_the_source(store: Storage) -> None
 
 def test_a_copy_of_a_damaged_object_is_refused_and_leaves_nothing(store: Storage) -> None:
     put(store, HERE, b"other" * 800)
-    with pytest.raises(StorageError, match=f"object {HERE} is damaged"):
+    with pytest.raises(StorageError, match=f"object {HERE} is (damaged|not the one)"):
         store.copy(HERE, THERE, SHA)
     assert store.size(THERE) is None
     assert keys(store, "GLACIER") == []
 
 
-def test_a_restore_makes_an_archived_object_readable(store: Storage) -> None:
+def test_an_archived_object_is_known_by_its_hash_and_can_be_restored(store: Storage) -> None:
     put(store, THERE)
+    assert read(store, store.url(THERE)) == CONTENT  # as long as it is not settled
+    store.settle(THERE)
+    assert store.sha256(THERE) == SHA
+    while not store.restore(THERE):
+        pass
+    assert store.restore(THERE)
     copy = Location("STANDARD", "restored/trips/2018-03/3-0.parquet")
-    assert store.restore(THERE, copy, SHA, UNTIL).sha256 == SHA
+    assert store.copy(THERE, copy, SHA).sha256 == SHA
     assert store.sha256(copy) == SHA
+    assert read(store, store.url(copy)) == CONTENT
 
 
 @pytest.mark.parametrize(
     "act",
     [
         lambda store: store.copy(HERE, THERE, SHA),
-        lambda store: store.restore(HERE, THERE, SHA, UNTIL),
         lambda store: store.sha256(HERE),
     ],
-    ids=["copy", "restore", "sha256"],
+    ids=["copy", "sha256"],
 )
 def test_a_missing_object_is_named(store: Storage, act: Callable[[Storage], object]) -> None:
     with pytest.raises(StorageError, match=f"object {HERE} is missing"):
@@ -139,13 +164,12 @@ def test_a_list_is_of_one_tier_and_one_prefix(store: Storage) -> None:
 
 
 def test_metadata_lies_in_the_store_and_is_listed(store: Storage) -> None:
-    file = Path(store.metadata_url("trips").removeprefix("file://")) / "metadata" / "1.json"
-    file.parent.mkdir(parents=True)
-    file.write_text("{}")
-    (found,) = store.list("iceberg", "trips/metadata")
-    assert store.url(found) == f"file://{file}"
-    store.remove(found)
-    assert not file.exists()
+    file = Location("iceberg", "trips/metadata/1.json")
+    put(store, file)
+    assert store.url(file) == f"{store.metadata_url('trips')}/metadata/1.json"
+    assert list(store.list("iceberg", "trips/metadata")) == [file]
+    store.remove(file)
+    assert list(store.list("iceberg", "trips/metadata")) == []
 
 
 def test_a_store_that_is_claimed_stays_claimed(store: Storage) -> None:
@@ -162,9 +186,9 @@ def test_a_store_is_one_lakes_own(store: Storage) -> None:
     store.check(LAKE)
 
 
-@pytest.mark.parametrize("name", ["folder", "folder with tiers elsewhere"])
-def test_a_store_that_nobody_claimed_takes_and_gives_nothing(name: str, tmp_path: Path) -> None:
-    store = STORES[name](tmp_path)
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_that_nobody_claimed_takes_and_gives_nothing(name: str, tmp_path: Path) -> None:
+    store = FOLDERS[name](tmp_path)
     with pytest.raises(StorageError, match="is not there"):
         store.check(LAKE)
     for act in (store.stage, store.size, store.sha256, store.remove):

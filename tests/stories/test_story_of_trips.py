@@ -5,6 +5,8 @@ Every answer is held against DuckDB's own reading of the files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from own_reading import OwnReading, Trips
 
 from command_line import CommandLine, edit, words, written
 from isotherm.demo.trips import AS_OF, write_trips
+from servers import S3Server
 
 ARCHIVED, STALE, REQUEST = 5, 7, 13
 POLICY = {"STANDARD": 6, "STANDARD_IA": 12, "GLACIER": 15}
@@ -36,8 +39,9 @@ def green(data: Path) -> Trips:
 class Story:
     """A lake in the current folder, and what is known of it without it."""
 
-    def __init__(self, command: CommandLine, trips: Trips, own: OwnReading) -> None:
+    def __init__(self, command: CommandLine, trips: Trips, own: OwnReading, store: Store) -> None:
         self.command = command
+        self.store = store
         self.trips = trips
         self.own = own
         self.policy = dict(POLICY)
@@ -81,17 +85,50 @@ class Story:
         assert self.command.moves(*self.as_of, *self.even) == []
 
 
-@pytest.fixture(params=["generated", "yellow", "green"])
+@dataclass(frozen=True)
+class Store:
+    """Where the objects go.
+
+    Attributes:
+        months: Returns the months of which a class has objects, asked of the store itself.
+
+    """
+
+    url: str
+    months: Callable[[str], set[str]]
+
+
+def in_folder() -> Store:
+    return Store(
+        "file:objects",
+        lambda tier: {Path(name).parts[1] for name in written(f"objects/{tier}")},
+    )
+
+
+def on_s3(server: S3Server) -> Store:
+    bucket, client = server.bucket(), server.client()
+
+    def months(tier: str) -> set[str]:
+        found = client.list_objects_v2(Bucket=bucket, Prefix="lake/").get("Contents", [])
+        keys = [item["Key"] for item in found if item["StorageClass"] == tier]
+        return {key.split("/")[-2] for key in keys if key.endswith(".parquet")}
+
+    return Store(server.url(bucket), months)
+
+
+@pytest.fixture(params=["generated", "yellow", "green", "generated on moto"])
 def story(
     request: pytest.FixtureRequest, command: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
     scratch = tmp_path_factory.mktemp("scratch")
-    if request.param == "generated":
+    kind, _, server = request.param.partition(" on ")
+    if kind == "generated":
         trips = generated(Path("files"))
     else:
         data = request.getfixturevalue("shared_data")
-        trips = yellow(data) if request.param == "yellow" else green(data)
-    return Story(command, trips, OwnReading(trips, scratch))
+        trips = yellow(data) if kind == "yellow" else green(data)
+    store = on_s3(request.getfixturevalue("s3")) if server else in_folder()
+    return Story(command, trips, OwnReading(trips, scratch), store)
 
 
 def test_the_story_of_trips_from_hot_to_archived_and_back(story: Story) -> None:
@@ -108,7 +145,8 @@ def test_the_story_of_trips_from_hot_to_archived_and_back(story: Story) -> None:
 
 
 def set_up(story: Story) -> None:
-    words(story.command("init", "--clock", story.trips.clock).err, ["isotherm.toml"])
+    options = ("--clock", story.trips.clock, "--storage", story.store.url)
+    words(story.command("init", *options).err, ["isotherm.toml"])
     edit("# earliest = 2009-01-01", "earliest = 2010-01-01")
 
 
@@ -146,8 +184,9 @@ def cool_down(story: Story) -> None:
     story.apply()
     assert story.command.tiers() == story.tiers()
     for tier in ("STANDARD", "STANDARD_IA", "GLACIER"):
-        months = {Path(name).parts[1] for name in written(f"objects/{tier}")}
-        assert months == {month for month, due in story.tiers().items() if due == tier}
+        assert story.store.months(tier) == {
+            month for month, due in story.tiers().items() if due == tier
+        }
     hot = [month for month, tier in story.tiers().items() if tier == "hot"]
     early = story.own.answer(f"{story.own.clock} < '2010-01-01'")[0][0]
     expected = sum(story.own.months()[month] for month in hot) + early

@@ -8,7 +8,20 @@ from types import TracebackType
 from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
+from ..model.address import Access
 from ..storage.durable import make_folder, sync_file, sync_folder
+
+
+def s3_properties(access: Access) -> dict[str, str]:
+    """Return what PyIceberg needs to know of an S3 store."""
+    found = {
+        "s3.access-key-id": access.key_id,
+        "s3.secret-access-key": access.secret,
+        "s3.session-token": access.token,
+        "s3.region": access.region,
+        "s3.endpoint": access.address.endpoint,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 class DurableFileIO(PyArrowFileIO):

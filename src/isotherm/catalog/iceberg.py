@@ -25,13 +25,14 @@ from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
 from pyiceberg.types import NestedField
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..model.address import Access
 from ..model.errors import ConflictError, SchemaError, StorageError
 from ..model.part import Part
 from ..model.period import Unit
 from ..model.schema import Column, names_now, widens
 from . import snapshots
 from .commits import Commit, RememberingCatalog
-from .files import DurableFileIO
+from .files import DurableFileIO, s3_properties
 from .snapshots import Pin, Seen
 from .types import iceberg_type, type_name
 
@@ -68,11 +69,15 @@ class IcebergCatalog:
     or if the dataset's table belongs to another lake.
     """
 
-    def __init__(self, uri: str, warehouse_url: str, lake: str) -> None:
+    def __init__(
+        self, uri: str, warehouse_url: str, lake: str, access: Access | None = None
+    ) -> None:
         self.lake = lake
         with _naming("the catalogue"):
             self._catalog = RememberingCatalog(
-                NAMESPACE, **{"uri": uri, "warehouse": warehouse_url, "py-io-impl": FILES}
+                NAMESPACE,
+                **{"uri": uri, "warehouse": warehouse_url, "py-io-impl": FILES},
+                **(s3_properties(access) if access else {}),
             )
             with suppress(NamespaceAlreadyExistsError):
                 self._catalog.create_namespace(NAMESPACE)

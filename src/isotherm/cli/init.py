@@ -8,12 +8,15 @@ import typer
 
 from .options import DEFAULT_CONFIG, ConfigFile
 from .output import err
-from .template import TEMPLATE
+from .template import template
 
 
 def run(
     config: ConfigFile = DEFAULT_CONFIG,
     clock: Annotated[str, typer.Option(help="The clock column of the example.")] = "pickup",
+    storage: Annotated[
+        str, typer.Option(help="Where older rows go: file:FOLDER or s3://BUCKET/PREFIX.")
+    ] = "file:objects",
 ) -> None:
     """Write a commented isotherm.toml and make control and the catalogue.
 
@@ -21,7 +24,7 @@ def run(
     """
     from ..opening import init_lake
 
-    made, fresh = init_lake(config, TEMPLATE.replace("{clock}", clock))
+    made, fresh = init_lake(config, template(clock, storage))
     if fresh:
         err().message(f"Wrote {made.file}: look at its datasets, then load or plan.")
     else:

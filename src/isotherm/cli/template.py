@@ -1,15 +1,19 @@
 """The config that `isotherm init` writes."""
 
-TEMPLATE = """\
+from __future__ import annotations
+
+import json
+
+_TEMPLATE = """\
 # Isotherm keeps a table whole while its rows cool down. Relative paths are relative to this file.
 
 [warehouse]
 url = "duckdb:warehouse.duckdb"    # where recent rows live
 
 [storage]
-url = "file:objects"               # where older rows go: one folder a tier
+url = {storage:<28} # where older rows go: a folder, or s3://bucket/prefix
 # [storage.tiers]
-# GLACIER = "/mnt/tape"            # a tier may be another mount
+# GLACIER = "/mnt/tape"            # a tier of a folder may be another mount
 
 [catalog]
 url = "sqlite:catalog.db"          # the Iceberg catalogue; other engines can read it
@@ -43,3 +47,14 @@ STANDARD_IA = "12 months"
 GLACIER     = "15 months"          # archived: restore it before you read it
 expire      = "12 years"           # deleted, when you say: isotherm apply --expire
 """
+
+
+def template(clock: str = "pickup", storage: str = "file:objects") -> str:
+    """Return a commented config.
+
+    Args:
+        clock: The clock column of its dataset.
+        storage: The URL of its store.
+
+    """
+    return _TEMPLATE.format(clock=clock, storage=json.dumps(storage))

@@ -103,7 +103,7 @@ def checked(file: Path, raw: Mapping[str, object]) -> Config:
         raise explained(file, error, Sections) from None
     datasets = {name: _dataset(file, name, part) for name, part in sections.datasets.items()}
     _check_names(file, datasets)
-    _check_tiers(file, sections.storage.tiers)
+    _check_tiers(file, sections.storage.url, sections.storage.tiers)
     return Config(
         file,
         sections.warehouse,
@@ -246,7 +246,10 @@ def _check_names(file: Path, datasets: Mapping[str, Dataset]) -> None:
             raise mistake(file, f"datasets.{name}.table", str(dataset.table), what, hint)
 
 
-def _check_tiers(file: Path, tiers: Mapping[str, str]) -> None:
+def _check_tiers(file: Path, url: str, tiers: Mapping[str, str]) -> None:
+    if tiers and url.startswith("s3:"):
+        what = "folders of tiers are for a store of folders; S3 has classes"
+        raise mistake(file, "storage.tiers", tiers, what)
     folders: dict[Path, str] = {}
     for key, place in tiers.items():
         if key not in CLASSES:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from ..model.address import Address
 from ..model.period import Duration, Unit, as_instant, moment
 from ..model.schema import cold_type
 from ..model.words import nearest
@@ -100,9 +101,19 @@ def _cold_types(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _url(scheme: str) -> Callable[[str], str]:
+def _url(scheme: str, other: Callable[[str], object] | None = None) -> Callable[[str], str]:
+    """Return what checks a URL of a local file.
+
+    Args:
+        other: Checks URLs of `s3:`, where they are allowed, too.
+
+    """
+
     def check(value: str) -> str:
         found, colon, rest = value.partition(":")
+        if other and found == "s3":
+            other(value)
+            return value
         path = rest.removeprefix("//")
         if found == scheme and path and path != ":memory:":
             return value
@@ -110,7 +121,8 @@ def _url(scheme: str) -> Callable[[str], str]:
             raise ValueError(f'what is in memory would be lost; write "{scheme}:{_PATH}"')
         if not colon and value:
             raise ValueError(f'write "{scheme}:{value}"')
-        raise ValueError(f'this version knows {scheme}: alone; write "{scheme}:{_PATH}"')
+        known = f"{scheme}: and s3:" if other else f"{scheme}:"
+        raise ValueError(f'this version knows {known} alone; write "{scheme}:{_PATH}"')
 
     return check
 
@@ -137,7 +149,7 @@ class WarehouseSection(_Section):
 class StorageSection(_Section):
     """Where the objects are; `tiers` puts the folder of a tier somewhere else."""
 
-    url: Annotated[str, AfterValidator(_url("file"))] = "file:objects"
+    url: Annotated[str, AfterValidator(_url("file", Address.parse))] = "file:objects"
     tiers: dict[str, str] = Field(default_factory=dict)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from pathlib import Path
 
 from ..model.errors import ConfigError
 from ..warehouse.base import Transaction
@@ -94,13 +93,18 @@ def is_made(tx: Transaction) -> bool:
     return bool(found[0][0])
 
 
-def note_store(tx: Transaction, root: Path) -> None:
-    """Write down where the store is, once: Iceberg's metadata names objects by their full paths."""
+def note_store(tx: Transaction, place: str) -> None:
+    """Write down where the store is; it stays there from the first object on.
+
+    Iceberg's metadata names objects by their full paths.
+    """
+    if not tx.execute("SELECT 1 FROM isotherm.pins LIMIT 1"):
+        tx.execute("DELETE FROM isotherm.settings WHERE name = 'store'")
     if not tx.execute("SELECT 1 FROM isotherm.settings WHERE name = 'store'"):
-        tx.execute("INSERT INTO isotherm.settings VALUES ('store', ?)", [str(root)])
+        tx.execute("INSERT INTO isotherm.settings VALUES ('store', ?)", [place])
 
 
-def check_store(tx: Transaction, root: Path) -> None:
+def check_store(tx: Transaction, place: str) -> None:
     """Check that the store is where it was made.
 
     Raises:
@@ -108,9 +112,9 @@ def check_store(tx: Transaction, root: Path) -> None:
 
     """
     rows = tx.execute("SELECT value FROM isotherm.settings WHERE name = 'store'")
-    if rows and rows[0][0] != str(root):
+    if rows and rows[0][0] != place:
         raise ConfigError(
-            f"the store was made at {rows[0][0]}, and the config says {root}",
+            f"the store was made at {rows[0][0]}, and the config says {place}",
             hint="Iceberg's metadata names every object by its full path: move the store back, or "
             "leave a link at the old place and write that in [storage] url.",
         )

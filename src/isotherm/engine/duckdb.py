@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from ..model.address import Access
 from ..model.errors import BusyError, IsothermError, StorageError
 from ..model.part import Digest
 from ..model.schema import Column
@@ -85,6 +86,27 @@ class DuckDBEngine:
                 if name not in self._loaded:
                     load_extension(self._root, name)
                     self._loaded.add(name)
+
+    def reach(self, access: Access) -> None:
+        """Let all sessions read an S3 store."""
+        self.need("httpfs")
+        host = (access.address.endpoint or "").partition("://")
+        options = {
+            "KEY_ID": access.key_id,
+            "SECRET": access.secret,
+            "REGION": access.region,
+            "SCOPE": access.address.place,
+        }
+        if access.token:
+            options["SESSION_TOKEN"] = access.token
+        if host[2]:
+            options |= {
+                "ENDPOINT": host[2],
+                "URL_STYLE": "path",
+                "USE_SSL": str(host[0] == "https").lower(),
+            }
+        listed = ", ".join(f"{name} {text(value)}" for name, value in options.items())
+        self._root.execute(f"CREATE OR REPLACE SECRET isotherm_store (TYPE s3, {listed})")
 
     def limit_memory(self, limit: str | None) -> None:
         """Bound the memory of all sessions; None is the engine's own bound."""

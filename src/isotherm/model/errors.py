@@ -164,6 +164,12 @@ class MovesFailed(Terminal):
         self.applied = applied
 
 
+class PendingError(Transient):
+    """An archive is still fetching what was asked for."""
+
+    exit_code = 16
+
+
 class BusyError(Transient):
     """Another process holds the warehouse."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from ..model.errors import RequestError
+from ..model.errors import PendingError, RequestError
 from ..model.part import Location, Part
 from ..model.tier import STANDARD
 from .base import Act, Change
@@ -24,6 +24,7 @@ class Restore(Act):
         """Have the store fetch each object, once."""
         if self.move.until is None:
             raise RequestError(f"{self.move} says no time until when it is restored")
+        self._ask()
         fetched: list[Part] = []
         kept: list[Part] = []
         for part in self.sources:
@@ -46,7 +47,23 @@ class Restore(Act):
         made = self.new_location(STANDARD.name, part.period, number)
         return Location(made.tier, f"restored/{made.key}")
 
+    def _ask(self) -> None:
+        """Have the store make every object readable, all of them at the same time.
+
+        Raises:
+            PendingError: that is under way.
+
+        """
+        storage = self.ports.storage
+        wanted = [part.location for part in self.sources if part.restored is None]
+        if waiting := [location for location in wanted if not storage.restore(location)]:
+            raise PendingError(
+                f"{len(waiting)} of {len(wanted)} objects of {self.move.span} are still being "
+                f"restored from {self.move.source}",
+                hint="They were asked for, once. Run the same command again when that is done.",
+            )
+
     def _fetched(self, part: Part, number: int, until: datetime) -> Part:
         target = self._copy_of(part, number)
-        self.ports.storage.restore(part.location, target, part.sha256, until)
+        self.ports.storage.copy(part.location, target, part.sha256)
         return replace(part, restored=target, restored_until=until)

@@ -39,6 +39,7 @@ class Unload(Act):
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
+            self.ports.storage.settle(part.location)
         if self.ports.exclusive:
             self.compare()
 

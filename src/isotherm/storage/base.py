@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
+from ..model.address import Access
 from ..model.part import Location
 
 
@@ -27,9 +27,15 @@ class Stored:
 class Storage(Protocol):
     """Objects in tiers. An object is complete or not there; every call may be repeated.
 
+    Attributes:
+        place: Where all of it is, as Iceberg's metadata names it; it never changes.
+
     All methods raise `StorageError`, which names the object. A place that is gone (a folder that
     is not mounted) is an error too, and never looks like an empty one.
+
     """
+
+    place: str
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the store this lake's own, where it is new.
@@ -52,6 +58,10 @@ class Storage(Protocol):
         """
         ...
 
+    def access(self) -> Access | None:
+        """Return what other readers and writers of an S3 store need; None for one of files."""
+        ...
+
     def url(self, location: Location) -> str:
         """Return the URL by which Iceberg and the engine know the object."""
         ...
@@ -72,8 +82,12 @@ class Storage(Protocol):
         """Copy an object; the bytes read must have this SHA-256, else nothing is there after."""
         ...
 
-    def restore(self, source: Location, target: Location, sha256: str, until: datetime) -> Stored:
-        """Make an archived object readable at `target` until then."""
+    def settle(self, location: Location) -> None:
+        """Bring an object that was verified to its class, where it could not be read back there."""
+        ...
+
+    def restore(self, location: Location) -> bool:
+        """Have an archived object made readable, once; False while that is under way."""
         ...
 
     def size(self, location: Location) -> int | None:

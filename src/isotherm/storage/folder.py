@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 
 from ..model.errors import StorageError
@@ -26,6 +25,7 @@ class FolderStorage:
 
     def __init__(self, root: Path, tiers: Mapping[str, Path] | None = None) -> None:
         self.root = root.absolute()
+        self.place = str(self.root)
         self._tiers = {name: path.absolute() for name, path in (tiers or {}).items()}
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
@@ -57,6 +57,9 @@ class FolderStorage:
                     f"the folder {folder} belongs to another lake ({owner})",
                     hint="Give this lake a folder of its own: [storage] in isotherm.toml.",
                 )
+
+    def access(self) -> None:
+        """Return nothing: files need no keys."""
 
     def path(self, location: Location) -> Path:
         """Return the file of an object."""
@@ -111,9 +114,12 @@ class FolderStorage:
             _rename(staged, self.path(target))
         return Stored(target, size, sha256)
 
-    def restore(self, source: Location, target: Location, sha256: str, until: datetime) -> Stored:
-        """Copy the object out of the archive's folder; a folder restores at once."""
-        return self.copy(source, target, sha256)
+    def settle(self, location: Location) -> None:
+        """Do nothing: an object was written to its tier's folder."""
+
+    def restore(self, location: Location) -> bool:
+        """Say that it is readable: a folder restores at once."""
+        return True
 
     def size(self, location: Location) -> int | None:
         """Return the object's size in bytes, None if it is not there."""
