@@ -1,0 +1,258 @@
+"""A bucket as Isotherm uses it: conditional and checked puts, copies by the store, errors by name.
+
+The SHA-256 of a whole object lies in its metadata, so that one that cannot be read is known, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import IO, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..model.address import Access, Address
+from ..model.errors import StorageError
+from ..model.tier import STANDARD, TIERS
+
+SHA256 = "isotherm-sha256"
+"""The metadata key under which an object carries its own SHA-256, hexadecimal."""
+PART_BYTES = 64 * 1024**2
+"""Objects larger than this go up in parts of this size."""
+ONE_COPY_BYTES = 5 * 1024**3
+"""The largest object that is copied by one request."""
+CHUNK = 4 * 1024**2
+ATTEMPTS = 8
+"""Of a request that meets a passing failure; the SDK waits longer each time, within a budget."""
+
+_MISSING = ("404", "NoSuchKey", "NotFound")
+_THERE = ("412", "PreconditionFailed", "ConditionalRequestConflict")
+_HINT = "Nothing was changed. Put the object back from a backup, then try again."
+
+
+class ThereAlreadyError(Exception):
+    """A conditional put found an object."""
+
+
+class Bucket:
+    """One bucket, through the AWS SDK. All methods raise `StorageError`, which names the object.
+
+    Args:
+        address: The bucket, and the endpoint and region of a server that is not Amazon's. Keys
+            come from the usual places of the SDK.
+
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._session = boto3.Session(
+            profile_name=address.profile, region_name=address.region or _region_of(address)
+        )
+        config = Config(
+            retries={"mode": "standard", "max_attempts": ATTEMPTS},
+            s3={"addressing_style": "path" if address.endpoint else "auto"},
+            # Checksums are given where they count; other servers do not know all of Amazon's.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        self.client: Any = self._session.client("s3", endpoint_url=address.endpoint, config=config)
+
+    def access(self) -> Access:
+        """Return what other readers and writers of the bucket need, as it is now."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise StorageError(
+                f"there are no keys for {self._address.place}",
+                hint="Give them as AWS tools take them: AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or ~/.aws, or ?profile= in [storage] url.",
+            )
+        keys = found.get_frozen_credentials()
+        region = str(self.client.meta.region_name)
+        return Access(self._address, keys.access_key, keys.secret_key, keys.token, region)
+
+    def head(self, key: str) -> Mapping[str, Any] | None:
+        """Return what the store says of an object, None if it is not there."""
+        with self._asking(key, "looked at"):
+            try:
+                found: Mapping[str, Any] = self.client.head_object(**self._name(key))
+            except ClientError as error:
+                if _code(error) in _MISSING:
+                    return None
+                raise
+            return found
+
+    def required(self, key: str) -> Mapping[str, Any]:
+        """Return what the store says of an object that has to be there."""
+        found = self.head(key)
+        if found is None:
+            raise StorageError(f"object {self._url(key)} is missing", hint=_HINT)
+        return found
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Read an object piece by piece."""
+        with self._asking(key, "read"):
+            yield from self.client.get_object(**self._name(key))["Body"].iter_chunks(CHUNK)
+
+    def put(self, key: str, content: IO[bytes] | bytes, **more: Any) -> None:
+        """Put an object where there is none.
+
+        Raises:
+            ThereAlreadyError: there is one.
+
+        """
+        with self._asking(key, "written"), _conditional():
+            self.client.put_object(**self._name(key), Body=content, IfNoneMatch="*", **more)
+
+    def upload(self, key: str, file: IO[bytes], sha256: str, size: int, class_: str) -> None:
+        """Put a file, with checksums that the store holds it against, where there is nothing.
+
+        Args:
+            sha256: Of the whole file, hexadecimal.
+            class_: The storage class.
+
+        Raises:
+            ThereAlreadyError: there is an object.
+
+        """
+        more = {"Metadata": {SHA256: sha256}, "StorageClass": class_}
+        if size <= PART_BYTES:
+            checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+            self.put(key, file, ChecksumSHA256=checksum, **more)
+            return
+        with self._asking(key, "written"), _conditional():
+            self._upload_parts(self._name(key), file, more)
+
+    def copy(self, source: str, target: str, class_: str, sha256: str | None = None) -> int:
+        """Have the store copy an object into a class, and look at what has come of it.
+
+        Args:
+            sha256: What the object must be; what it says of itself if not given.
+
+        Returns:
+            Its size in bytes.
+
+        """
+        found = self.required(source)
+        size, stored = found["ContentLength"], found["Metadata"].get(SHA256, "none")
+        if sha256 and stored != sha256:
+            raise StorageError(
+                f"object {self._url(source)} is not the one that was written: its SHA-256 is "
+                f"{stored[:12]}..., recorded was {sha256[:12]}...",
+                hint=_HINT,
+            )
+        with self._asking(source, "copied"):
+            if size <= ONE_COPY_BYTES:  # metadata and tags come along; in parts they do not
+                self.client.copy_object(
+                    **self._name(target),
+                    CopySource=self._name(source),
+                    CopySourceIfMatch=found["ETag"],
+                    StorageClass=class_,
+                )
+            else:
+                more = {"Metadata": found["Metadata"], "StorageClass": class_}
+                self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
+        made = self.required(target)
+        seen = (made["ContentLength"], made["Metadata"].get(SHA256, "none"), class_of(made))
+        if seen != (size, stored, class_):
+            raise StorageError(
+                f"object {self._url(target)} is not what was copied from {source}: it has "
+                f"{seen[0]} bytes in {seen[2]}, {size} in {class_} were asked for",
+                hint="Nothing was deleted. Does the store have this storage class?",
+            )
+        return int(size)
+
+    def restore(self, key: str, days: int) -> None:
+        """Ask for an archived object, unless that was done, at the price of Standard retrieval."""
+        request = {"Days": days, "GlacierJobParameters": {"Tier": "Standard"}}
+        with self._asking(key, "restored"):
+            try:
+                self.client.restore_object(**self._name(key), RestoreRequest=request)
+            except ClientError as error:
+                if _code(error) != "RestoreAlreadyInProgress":
+                    raise
+
+    def remove(self, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+        with self._asking(key, "removed"):
+            self.client.delete_object(**self._name(key))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List the keys that begin so."""
+        with self._asking(prefix, "listed"):
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._address.bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    yield item["Key"]
+
+    def _url(self, key: str) -> str:
+        return f"s3://{self._address.bucket}/{key}"
+
+    def _name(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._address.bucket, "Key": key}
+
+    def _upload_parts(
+        self, name: Mapping[str, str], file: IO[bytes], more: Mapping[str, Any]
+    ) -> None:
+        """Put a large object in parts, each with its checksum; it is there when it is complete."""
+        begun = self.client.create_multipart_upload(**name, ChecksumAlgorithm="SHA256", **more)
+        upload = {**name, "UploadId": begun["UploadId"]}
+        parts: list[dict[str, Any]] = []
+        try:
+            while chunk := file.read(PART_BYTES):
+                checksum = base64.b64encode(hashlib.sha256(chunk).digest()).decode()
+                part = {"PartNumber": len(parts) + 1, "ChecksumSHA256": checksum}
+                done = self.client.upload_part(**upload, **part, Body=chunk)
+                parts.append({**part, "ETag": done["ETag"]})
+            self.client.complete_multipart_upload(
+                **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                self.client.abort_multipart_upload(**upload)
+            raise
+
+    @contextmanager
+    def _asking(self, key: str, done: str) -> Iterator[None]:
+        """Turn an error of the SDK into one that names the object."""
+        try:
+            yield
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise StorageError(
+                f"object {self._url(key)} cannot be {done}: {error}",
+                hint="Nothing was deleted. Mend the store or its permissions, then run it again.",
+            ) from error
+
+
+def class_of(found: Mapping[str, Any]) -> str:
+    """Return the storage class that the store says an object has."""
+    return str(found.get("StorageClass") or STANDARD.name)
+
+
+def is_archived(found: Mapping[str, Any]) -> bool:
+    """Say whether an object cannot be read now, by what the store says of it."""
+    tier = TIERS.get(class_of(found), STANDARD)
+    return tier.archived and 'ongoing-request="false"' not in found.get("Restore", "")
+
+
+def _region_of(address: Address) -> str | None:
+    """Return a region for a server that is not Amazon's, which has none."""
+    return "us-east-1" if address.endpoint else None
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def _conditional() -> Iterator[None]:
+    """Tell a put that found an object from one that failed."""
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _THERE:
+            raise ThereAlreadyError from error
+        raise

@@ -1,0 +1,136 @@
+"""What an S3 store does beyond what every storage does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isotherm.model.address import Address
+from isotherm.model.errors import StorageError
+from isotherm.model.part import Location
+from isotherm.model.tier import CLASSES
+from isotherm.storage import bucket as buckets
+from isotherm.storage.s3 import S3Storage
+from servers import S3Server
+
+CONTENT = b"rows" * 1000
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Store:
+    """A store in a bucket of its own, and the bucket as others see it."""
+
+    def __init__(self, server: S3Server) -> None:
+        self.client, self.bucket = server.client(), server.bucket()
+        self.storage = S3Storage(Address.parse(server.url(self.bucket)))
+        self.storage.claim("5eed")
+
+    def put(self, location: Location, content: bytes = CONTENT) -> None:
+        Path(self.storage.stage(location)).write_bytes(content)
+        self.storage.publish(location)
+
+    def head(self, location: Location) -> Any:
+        return self.client.head_object(
+            Bucket=self.bucket, Key=f"lake/{location.tier}/{location.key}"
+        )
+
+
+@pytest.fixture
+def store(s3: S3Server) -> Store:
+    return Store(s3)
+
+
+@pytest.mark.parametrize("tier", CLASSES)
+def test_an_object_gets_the_class_of_its_tier_and_an_archive_only_once_it_is_settled(
+    store: Store, tier: str
+) -> None:
+    location = Location(tier, "trips/2018-03/1-0.parquet")
+    store.put(location)
+    archived = tier in ("GLACIER", "DEEP_ARCHIVE")
+    assert buckets.class_of(store.head(location)) == ("STANDARD" if archived else tier)
+    store.storage.settle(location)
+    assert buckets.class_of(store.head(location)) == tier
+    if archived:
+        with pytest.raises(store.client.exceptions.InvalidObjectState):
+            store.client.get_object(Bucket=store.bucket, Key=f"lake/{tier}/{location.key}")
+    assert store.storage.sha256(location) == SHA
+
+
+def test_a_second_writer_cannot_overwrite_an_object(store: Store) -> None:
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    store.put(location)
+    with pytest.raises(StorageError, match="is there already"):
+        store.put(location, b"other rows")
+    assert store.storage.sha256(location) == SHA
+
+
+def test_a_large_object_goes_up_in_parts_that_are_checked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "PART_BYTES", 5 * 1024**2)
+    content = os.urandom(12 * 1024**2)
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    store.put(location, content)
+    assert store.head(location)["ETag"].endswith('-3"')
+    assert store.storage.sha256(location) == hashlib.sha256(content).hexdigest()
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "PART_BYTES", 5 * 1024**2)
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    staged = Path(store.storage.stage(location))
+    staged.write_bytes(os.urandom(12 * 1024**2))
+    client = store.storage._bucket.client
+    monkeypatch.setattr(client, "complete_multipart_upload", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.storage.publish(location)
+    assert store.storage.size(location) is None
+    assert not store.client.list_multipart_uploads(Bucket=store.bucket).get("Uploads")
+
+
+def test_an_archived_object_is_asked_for_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location = Location("GLACIER", "trips/2018-03/1-0.parquet")
+    store.put(location)
+    store.storage.settle(location)
+    asked = []
+    client = store.storage._bucket.client
+    restore = client.restore_object
+
+    def count(**arguments: Any) -> Any:
+        asked.append(arguments["Key"])
+        return restore(**arguments)
+
+    monkeypatch.setattr(client, "restore_object", count)
+    for _ in range(3):
+        store.storage.restore(location)
+    assert len(asked) == 1
+
+
+def test_a_bucket_that_is_not_there_is_named(s3: S3Server) -> None:
+    storage = S3Storage(Address.parse(s3.url("no-such-bucket")))
+    with pytest.raises(StorageError, match="no-such-bucket"):
+        storage.claim("5eed")
+
+
+def test_a_store_without_keys_says_where_they_are_looked_for(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = s3.url(s3.bucket())
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("HOME", "/nowhere")
+    storage = S3Storage(Address.parse(url))
+    with pytest.raises(StorageError, match="no keys"):
+        storage.access()
+
+
+def _interrupted(**arguments: Any) -> None:
+    raise KeyboardInterrupt
