@@ -5,13 +5,21 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 
-.PHONY: demo test check bench bench-full lock clean
+.PHONY: demo test servers test-servers check bench bench-full lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
 
 test: $(READY)  ## run the tests
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto -rs
+
+servers:  ## install the servers that tests use where they are: Debian packages, needs root
+	@echo "Installing Ceph's gateway (ceph-mon, ceph-osd, radosgw) and curl by apt-get; this needs root"
+	@apt-get -qq update
+	@DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+	    ceph-mon ceph-osd radosgw curl > /dev/null
+
+test-servers: servers test  ## install the servers, then run every test
 
 check: $(READY)  ## format, lint, types, import direction, docs
 	@$(BIN)/ruff format --check src tests bench

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -88,12 +91,56 @@ def moto() -> Iterator[S3Server]:
         process.wait()
 
 
+@pytest.fixture(scope="session")
+def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Start Ceph's gateway: signatures and lifecycle transitions are real, archives are not."""
+    missing = [name for name in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"there is no {', '.join(missing)}: make servers installs Ceph")
+    folder, port = tempfile.mkdtemp(prefix="rgw-"), free_port()
+    environment = {
+        **os.environ,
+        "RGW_DIR": folder,
+        "RGW_PORT": str(port),
+        "RGW_MON_PORT": str(free_port()),
+    }
+    script = str(Path(__file__).with_name("rgw.sh"))
+    try:
+        subprocess.run(["bash", script, "start"], env=environment, check=True, timeout=180)
+        yield S3Server("rgw", f"http://127.0.0.1:{port}")
+    finally:
+        subprocess.run(["bash", script, "stop"], env=environment, check=False, timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def s3(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """Return a server whose keys are in the environment, as AWS tools take them."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", moto.key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", moto.secret)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    return moto
+def s3_server(request: pytest.FixtureRequest) -> Callable[[str], S3Server]:
+    """Return a function that starts a server by its name, and puts its keys where they belong."""
+
+    def start(name: str) -> S3Server:
+        server: S3Server = request.getfixturevalue(name)
+        request.getfixturevalue("aws_environment")(server)
+        return server
+
+    return start
+
+
+@pytest.fixture
+def s3(s3_server: Callable[[str], S3Server]) -> S3Server:
+    """Return the server that needs nothing but the package index."""
+    return s3_server("moto")
+
+
+@pytest.fixture
+def aws_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[S3Server], None]:
+    """Return a function that puts a server's keys into the environment, as AWS tools take them."""
+
+    def enter(server: S3Server) -> None:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            if name != "AWS_REQUEST_CHECKSUM_CALCULATION":
+                monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    return enter

@@ -30,14 +30,14 @@ FOLDERS: dict[str, Callable[[Path], FolderStorage]] = {
         root / "objects", {"GLACIER": root / "tape", "STANDARD": root / "disk"}
     ),
 }
-STORES = (*FOLDERS, "moto")
+STORES = (*FOLDERS, "moto", "rgw")
 
 
 def make(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """Make a store that nobody has claimed yet."""
     if name in FOLDERS:
         return FOLDERS[name](tmp_path)
-    server: S3Server = request.getfixturevalue("s3")
+    server: S3Server = request.getfixturevalue("s3_server")(name)
     return S3Storage(Address.parse(server.url(server.bucket())))
 
 

@@ -116,7 +116,7 @@ def on_s3(server: S3Server) -> Store:
     return Store(server.url(bucket), months)
 
 
-@pytest.fixture(params=["generated", "yellow", "green", "generated on moto"])
+@pytest.fixture(params=["generated", "yellow", "green", "generated on moto", "generated on rgw"])
 def story(
     request: pytest.FixtureRequest, command: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
@@ -127,7 +127,7 @@ def story(
     else:
         data = request.getfixturevalue("shared_data")
         trips = yellow(data) if kind == "yellow" else green(data)
-    store = on_s3(request.getfixturevalue("s3")) if server else in_folder()
+    store = on_s3(request.getfixturevalue("s3_server")(server)) if server else in_folder()
     return Story(command, trips, OwnReading(trips, scratch), store)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,8 @@ from ..storage.durable import make_folder, sync_file, sync_folder
 
 def s3_properties(access: Access) -> dict[str, str]:
     """Return what PyIceberg needs to know of an S3 store."""
+    # PyArrow takes it from nowhere else; servers like Ceph's refuse checksums at the end of a body.
+    os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     found = {
         "s3.access-key-id": access.key_id,
         "s3.secret-access-key": access.secret,

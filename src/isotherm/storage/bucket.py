@@ -165,15 +165,23 @@ class Bucket:
             )
         return int(size)
 
-    def restore(self, key: str, days: int) -> None:
-        """Ask for an archived object, unless that was done, at the price of Standard retrieval."""
+    def restore(self, key: str, days: int) -> bool:
+        """Ask for an archived object, unless that was done, at the price of Standard retrieval.
+
+        Returns:
+            False if the store has no archive: there an object of any class can be read.
+
+        """
         request = {"Days": days, "GlacierJobParameters": {"Tier": "Standard"}}
         with self._asking(key, "restored"):
             try:
                 self.client.restore_object(**self._name(key), RestoreRequest=request)
             except ClientError as error:
+                if _code(error) == "NotImplemented":
+                    return False
                 if _code(error) != "RestoreAlreadyInProgress":
                     raise
+        return True
 
     def remove(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

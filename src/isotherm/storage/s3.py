@@ -102,7 +102,8 @@ class S3Storage:
         key = self._object(location)
         found = self._bucket.required(key)
         if is_archived(found) and "Restore" not in found:
-            self._bucket.restore(key, COPIED_WITHIN_DAYS)
+            if not self._bucket.restore(key, COPIED_WITHIN_DAYS):
+                return True
             found = self._bucket.required(key)
         return not is_archived(found)
 
