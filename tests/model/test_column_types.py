@@ -48,20 +48,20 @@ def test_a_type_is_kept_or_becomes_a_wider_one(hot: str, cold: str) -> None:
 )
 def test_a_type_that_does_not_survive_is_refused_with_the_way_out(type_: str) -> None:
     with pytest.raises(SchemaError) as error:
-        cold_columns("main.trips", [Column("id", "INTEGER"), Column("note", type_)])
+        cold_columns("trips", "main.trips", [Column("id", "INTEGER"), Column("note", type_)])
     assert f"column note of main.trips has type {type_}" in error.value.message
     assert "cast] note = " in error.value.hint
 
 
 def test_the_nearest_type_is_suggested() -> None:
     with pytest.raises(SchemaError, match=r'n = "DECIMAL\(38,0\)"'):
-        cold_columns("main.trips", [Column("n", "HUGEINT")])
+        cold_columns("trips", "main.trips", [Column("n", "HUGEINT")])
 
 
 def test_a_cast_says_what_to_keep_a_column_as() -> None:
     columns = [Column("id", "HUGEINT"), Column("note", "JSON")]
     cast = {"id": "DECIMAL(38,0)", "note": "VARCHAR"}
-    assert cold_columns("main.trips", columns, cast) == (
+    assert cold_columns("trips", "main.trips", columns, cast) == (
         Column("id", "DECIMAL(38,0)"),
         Column("note", "VARCHAR"),
     )

@@ -9,7 +9,7 @@ import pytest
 
 import isotherm
 from ageing import Clock, age, ids, plan_of, policy, set_config, tiers_of, untidy, waiting
-from conftest import MakeLake, run_sql
+from conftest import MakeLake, make_trips, run_sql
 from isotherm.control import journal, parts
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, StorageError
@@ -281,3 +281,15 @@ def test_an_object_that_lies_elsewhere_is_no_business_of_ours(
         clock.forward(timedelta(hours=2))
         age(lake)
     assert strange.read_text() == "x"
+
+
+def test_what_fails_for_one_reason_is_said_once(make_lake: MakeLake) -> None:
+    lake = make_lake(policy(STANDARD="6 months"), clock=Clock())
+    run_sql(lake, make_trips(), "ALTER TABLE trips ADD COLUMN tags VARCHAR[]")
+    with pytest.raises(MovesFailed) as failed:
+        age(lake)
+    said = str(failed.value)
+    assert "13 of 13 moves failed" in said
+    assert "unload trips 2018-01 hot -> STANDARD and 12 more: column tags" in said
+    assert said.count("column tags") == 1
+    assert '[datasets.trips.cast] tags = "VARCHAR"' in said

@@ -11,7 +11,7 @@ import typer
 from ..cost.amounts import size
 from ..load.options import FileFormat, OnError, ReadOptions
 from .options import DEFAULT_CONFIG, ConfigFile, Format, OneDataset, OutputFormat, Wait, opened
-from .output import count, out, write_json
+from .output import count, counted, out, write_json
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _report(item: Loaded) -> None:
     if item.skipped:
         console.message(f"{item.file}: skipped, its content was loaded before as {item.same_as}")
         return
-    said = [f"{count(item.rows)} rows of {size(item.bytes)}"]
+    said = [f"{counted(item.rows, 'row')} of {size(item.bytes)}"]
     if len(item.added) > MANY:
         said.append(f"{len(item.added)} columns are new")
     elif item.added:

@@ -77,7 +77,7 @@ def show(plan: Plan) -> None:
         console.message(f"{len(expiring)} expire, and go only with: apply --expire", style="red")
         _table(console, expiring)
     if plan.refused:
-        console.message(f"{len(plan.refused)} are due and refused:", style="yellow")
+        console.message(f"Due and refused: {counted(len(plan.refused), 'move')}", style="yellow")
         for refusal in plan.refused:
             console.message(f"  {refusal.move}: {refusal.why}")
     if plan.moves:

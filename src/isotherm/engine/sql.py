@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
 from ..model.dataset import Dataset
 from ..model.period import Period
 
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 
 def quote(*names: str) -> str:
     """Quote an identifier, or several as one qualified name."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def plainly(name: str) -> str:
+    """Write an identifier as a person would: quoted where SQL asks for it."""
+    return name if _PLAIN.fullmatch(name) else quote(name)
 
 
 def text(value: str) -> str:

@@ -110,7 +110,7 @@ def names_now(names: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str
 
 
 def cold_columns(
-    table: str, columns: Iterable[Column], cast: dict[str, str] | None = None
+    dataset: str, table: str, columns: Iterable[Column], cast: dict[str, str] | None = None
 ) -> tuple[Column, ...]:
     """Return the columns as they are kept once they are cold.
 
@@ -127,7 +127,7 @@ def cold_columns(
             raise SchemaError(
                 f"column {column.name} of {table} has type {column.type}, "
                 "which does not survive the trip to Parquet and back",
-                hint=f'Keep it as another: [datasets.<name>.cast] {column.name} = "{nearest}"',
+                hint=f'Keep it as another: [datasets.{dataset}.cast] {column.name} = "{nearest}"',
             )
         found.append(Column(column.name, kept))
     return tuple(found)

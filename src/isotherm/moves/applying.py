@@ -115,10 +115,17 @@ def within(moves: Sequence[Move], limits: Limits) -> tuple[list[Move], list[Move
 
 def _failed(plan: Plan, applied: Applied) -> MovesFailed:
     names = {move.id: str(move) for move in plan.moves}
-    lines = [f"  {names[id_]}: {error.message}" for id_, error in applied.failures.items()]
+    causes: dict[str, list[str]] = {}
+    for id_, error in applied.failures.items():
+        causes.setdefault(error.message, []).append(names[id_])
+    lines = [
+        f"  {moves[0]}{f' and {len(moves) - 1} more' if moves[1:] else ''}: {message}"
+        for message, moves in causes.items()
+    ]
     hints = {error.hint for error in applied.failures.values() if error.hint}
+    failed = len(applied.failures)
     return MovesFailed(
-        f"{len(lines)} of {len(plan.moves)} moves failed, {len(applied.done)} are done:\n"
+        f"{failed} of {len(plan.moves)} moves failed, {len(applied.done)} are done:\n"
         + "\n".join(lines),
         hint="\n".join([*sorted(hints), "What failed is as it was before; apply tries it again."]),
         applied=applied,

@@ -171,7 +171,8 @@ class Act:
             SchemaError: a type does not survive the trip.
 
         """
-        return cold_columns(str(self.dataset.table), self.columns, dict(self.dataset.cast))
+        dataset = self.dataset
+        return cold_columns(dataset.name, str(dataset.table), self.columns, dict(dataset.cast))
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

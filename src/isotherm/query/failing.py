@@ -18,6 +18,8 @@ HASHED_BYTES = 2**31
 
 _MISSING = re.compile(r"Table with name (?P<name>.+?) does not exist", re.DOTALL)
 _OWN = re.compile(r'"?isotherm_query_\d+"?\.(?:"?isotherm_datasets"?\.)?')
+_LINE = "\n\nLINE "
+"""What a message goes on with: a piece of SQL, which is not the user's where Isotherm reads."""
 _EXPLAINED = re.compile(
     rf"^(LINE 1: ){re.escape(EXPLAIN)}(.*)\n {{{len(EXPLAIN)}}}( *\^)", re.MULTILINE
 )
@@ -111,6 +113,6 @@ class Context:
 def _unreadable(part: Part, message: str) -> StorageError:
     return StorageError(
         f"object {part.readable_location}, {part.period} of {part.dataset}, cannot be read: "
-        f"{message}",
+        f"{message.partition(_LINE)[0]}",
         hint=f"Put it back from a backup; its SHA-256 is {part.sha256}.",
     )

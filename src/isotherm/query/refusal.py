@@ -9,6 +9,7 @@ from ..cost.amounts import money
 from ..cost.amounts import size as amount
 from ..cost.dollars import quote, size_of
 from ..cost.prices import PriceBook
+from ..engine.sql import plainly
 from ..model.errors import ArchivedError
 from ..model.part import Part
 from ..model.period import ranges
@@ -72,9 +73,9 @@ def spelling(query: Sequence[Node], data: Whole, after: datetime) -> str:
             if wrapper := _wrapper(side, others, clock):
                 return (
                     f"Nothing can be proved of {wrapper} before the query runs: write "
-                    f"{clock} >= '{after:%Y-%m-%d}', for one"
+                    f"{plainly(clock)} >= '{after:%Y-%m-%d}', for one"
                 )
-    return f"Or bound {clock} more closely: WHERE {clock} >= '{after:%Y-%m-%d}'"
+    return f"Or bound {clock} more closely: WHERE {plainly(clock)} >= '{after:%Y-%m-%d}'"
 
 
 def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:
