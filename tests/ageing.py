@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from isotherm.control import intents, journal, parts, pins, removals
 from isotherm.lake import Lake
+from isotherm.model.tier import CLASSES
 from isotherm.moves.applying import Applied, Limits
 from isotherm.plan.plan import Plan
+from isotherm.storage.base import Storage
 from isotherm.storage.folder import MARK, FolderStorage
 
 DATASET = """
@@ -68,6 +69,7 @@ def ids(lake: Lake) -> list[int]:
     found = [row[0] for row in lake.sql("select id from trips", archived="skip").fetchall()]
     session = lake.warehouse.session()
     for part in closed:
+        lake.storage.restore(part.location)
         source = session.parquet([lake.storage.url(part.location)])
         found += [row[0] for row in session.execute(f"select id from {source}")]
     session.close()
@@ -76,8 +78,9 @@ def ids(lake: Lake) -> list[int]:
 
 def untidy(lake: Lake) -> list[str]:
     """Return everything that should not be there, or not be so, once an apply is over."""
-    assert isinstance(lake.storage, FolderStorage)
-    found = [f"staged: {path}" for path in lake.storage.staged()]
+    found = []
+    if isinstance(lake.storage, FolderStorage):
+        found += [f"staged: {path}" for path in lake.storage.staged()]
     with lake.warehouse.snapshot() as tx:
         found += [f"open intent: {item}" for item in intents.in_state(tx, intents.OPEN)]
         found += [f"unsealed: {entry}" for entry in journal.entries(tx) if entry.seq is None]
@@ -87,7 +90,7 @@ def untidy(lake: Lake) -> list[str]:
         kept = parts.of_dataset(tx, "trips")
     needed = {part.location for part in kept} | {part.restored for part in kept if part.restored}
     found += [f"missing: {item}" for item in needed if lake.storage.size(item) is None]
-    present = {item for tier in _tiers(lake.storage.root) for item in lake.storage.list(tier)}
+    present = {item for tier in _tiers(lake.storage) for item in lake.storage.list(tier)}
     found += [f"orphan: {item}" for item in present - needed - waiting]
     if lake.catalog.exists("trips"):
         table = lake.catalog.look("trips")
@@ -118,5 +121,7 @@ def tiers_of(lake: Lake) -> dict[str, str]:
     return {str(item.period): item.tier.name for item in lake.inventory("trips")}
 
 
-def _tiers(root: Path) -> Iterable[str]:
-    return [item.name for item in root.iterdir() if item.name not in ("iceberg", MARK)]
+def _tiers(storage: Storage) -> Iterable[str]:
+    if isinstance(storage, FolderStorage):
+        return [item.name for item in storage.root.iterdir() if item.name not in ("iceberg", MARK)]
+    return CLASSES

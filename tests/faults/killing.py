@@ -27,9 +27,12 @@ from isotherm.lake import Lake
 from isotherm.model.period import Duration, between
 from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake
+from isotherm.storage.bucket import Bucket
 
 FIRST, OTHER = "2018-03", "2018-04"
 """The partition whose move is killed, and the one that is moved first afterwards."""
+STORE = "ISOTHERM_TEST_STORE"
+"""The URL of the store, where it is no folder of the lake."""
 ONE_THREAD = "[settings]\nthreads = 1\n"
 MONTHS = ("2018-03", "2018-04", "2018-05")
 
@@ -76,11 +79,18 @@ STORIES = {
 }
 
 
+def within(environment: dict[str, str], act: Callable[..., None], *arguments: object) -> None:
+    """Act in an environment, which a forked process does not have of its own."""
+    os.environ.update(environment)
+    act(*arguments)
+
+
 def build(story: str, folder: str) -> None:
     """Set up a lake in which the story's moves of FIRST and OTHER are due."""
     told, clock = STORIES[story], Clock()
     file = Path(folder) / "isotherm.toml"
-    init_lake(file, ONE_THREAD + told.config)
+    store = f"[storage]\nurl = '{os.environ.get(STORE, 'file:objects')}'\n"
+    init_lake(file, ONE_THREAD + store + told.config)
     with isotherm.open(file, clock=clock) as lake:
         run_sql(
             lake,
@@ -102,7 +112,7 @@ def build(story: str, folder: str) -> None:
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
     if told.then:
-        file.write_text(ONE_THREAD + told.then, encoding="utf-8")
+        file.write_text(ONE_THREAD + store + told.then, encoding="utf-8")
 
 
 def move(lake: Lake, story: str, *periods: str) -> None:
@@ -132,7 +142,7 @@ def die(story: str, folder: str, kill_at: int, log: str) -> None:
         lake = Lake(
             real.config,
             _Warehouse(real.warehouse, tick),  # type: ignore[arg-type]
-            _Port(real.storage, tick, "storage", ("stage", "publish", "copy", "restore", "remove")),  # type: ignore[arg-type]
+            _Port(real.storage, tick, "storage", STORES_CALLS),  # type: ignore[arg-type]
             lambda: _Port(catalog, tick, "catalog", ("create", "evolve", "register", "publish")),  # type: ignore[arg-type,return-value]
             real.clock,
         )
@@ -195,6 +205,9 @@ def _after_expiry(every: list[int]) -> list[list[int]]:
     ]
 
 
+STORES_CALLS = ("stage", "publish", "settle", "copy", "restore", "remove")
+
+
 class _Port:
     """Stands before a port and counts some of its calls.
 
@@ -242,6 +255,7 @@ class _Transaction(_Port):
 def _inside_the_ports(tick: Callable[[str], None]) -> Iterator[None]:
     """Count what happens inside a call: staged but not renamed, written but not committed."""
     replace, write = Path.replace, SqlCatalog._write_metadata
+    upload, copy = Bucket.upload, Bucket.copy
 
     def replaced(path: Path, target: Path) -> Path:
         tick("before the rename")
@@ -251,11 +265,22 @@ def _inside_the_ports(tick: Callable[[str], None]) -> Iterator[None]:
         write(*args, **kwargs)
         tick("metadata written")
 
+    def uploaded(*args: Any, **kwargs: Any) -> None:
+        upload(*args, **kwargs)
+        tick("uploaded")
+
+    def copied(*args: Any, **kwargs: Any) -> int:
+        size = copy(*args, **kwargs)
+        tick("copied by the store")
+        return size
+
+    Bucket.upload, Bucket.copy = uploaded, copied  # type: ignore[method-assign]
     Path.replace = replaced  # type: ignore[method-assign,assignment]
     SqlCatalog._write_metadata = staticmethod(written)  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
+        Bucket.upload, Bucket.copy = upload, copy  # type: ignore[method-assign]
         Path.replace = replace  # type: ignore[method-assign]
         SqlCatalog._write_metadata = staticmethod(write)  # type: ignore[method-assign]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import killing
 import pytest
+
+from servers import S3Server
 
 SIGKILL = -9
 FORKS = multiprocessing.get_context("forkserver")
@@ -28,9 +31,11 @@ def _warm_processes() -> None:
         forkserver.ensure_running()
 
 
-def run(target: Callable[..., None], *args: object) -> int | None:
+def run(
+    target: Callable[..., None], *args: object, environment: dict[str, str] | None = None
+) -> int | None:
     """Run a function in a process of its own and return its exit code."""
-    process = FORKS.Process(target=target, args=args)
+    process = FORKS.Process(target=killing.within, args=(environment or {}, target, *args))
     process.start()
     process.join(120)
     return process.exitcode
@@ -42,27 +47,71 @@ class Trial:
     def __init__(self, root: Path, story: str) -> None:
         self.story, self.root = story, root
         self.lake, self.template = root / "lake", root / "template"
-        self.lake.mkdir(parents=True)
-        assert run(killing.build, story, str(self.lake)) == 0
-        self.lake.rename(self.template)
+        self.environment: dict[str, str] = {}
+        root.mkdir(parents=True)
+
+    def begin(self) -> None:
+        """Bring the lake to where its story begins; its paths stay the same."""
+        if not self.template.exists():
+            self.build()
+            self.lake.rename(self.template)
+        killing.put_back(self.template, self.lake)
+
+    def build(self) -> None:
+        self.lake.mkdir()
+        assert run(killing.build, self.story, str(self.lake), environment=self.environment) == 0
 
     def steps(self) -> list[str]:
         """Make the move unharmed, and return its steps."""
-        killing.put_back(self.template, self.lake)
+        self.begin()
         log = self.root / "steps.json"
-        assert run(killing.die, self.story, str(self.lake), 0, str(log)) == 0
+        assert self._run(killing.die, 0, log) == 0
         return list(json.loads(log.read_text()))
 
     def kill(self, number: int, other_first: bool) -> list[str]:
         """Kill the move at a step; return what is wrong after another process has finished it."""
-        killing.put_back(self.template, self.lake)
+        self.begin()
         report = self.root / "report.json"
         report.unlink(missing_ok=True)
-        died = run(killing.die, self.story, str(self.lake), number, str(report))
+        died = self._run(killing.die, number, report)
         if died != SIGKILL:
             return [f"the process was not killed, it ended with {died}"]
-        run(killing.survive, self.story, str(self.lake), other_first, str(report))
+        self._run(killing.survive, other_first, report)
         return list(json.loads(report.read_text()))
+
+    def _run(self, act: Callable[..., None], what: object, file: Path) -> int | None:
+        return run(act, self.story, str(self.lake), what, str(file), environment=self.environment)
+
+
+class S3Trial(Trial):
+    """A lake whose objects are in a bucket, a new one each time."""
+
+    def __init__(self, root: Path, story: str, server: S3Server) -> None:
+        super().__init__(root, story)
+        self.server = server
+
+    def begin(self) -> None:
+        shutil.rmtree(self.lake, ignore_errors=True)
+        self.environment = {
+            killing.STORE: self.server.url(self.server.bucket()),
+            "AWS_ACCESS_KEY_ID": self.server.key,
+            "AWS_SECRET_ACCESS_KEY": self.server.secret,
+        }
+        self.build()
+
+
+@pytest.mark.parametrize("story", ["unload to the archive", "retier", "restore"])
+def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
+    story: str, tmp_path: Path, moto: S3Server
+) -> None:
+    trial = S3Trial(tmp_path / "trial", story, moto)
+    steps = trial.steps()
+    assert steps.count("before commit") > 2
+    found = {
+        f"{number} {step}": trial.kill(number, bool(number % 2))
+        for number, step in enumerate(steps, start=1)
+    }
+    assert not {name: problems for name, problems in found.items() if problems}
 
 
 @pytest.mark.parametrize("story", killing.STORIES)
