@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +78,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     file = Path(path).absolute()
     fresh = not file.exists()
     if fresh:
+        configuration.checked(file, tomllib.loads(template))  # before anything is written
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(template, encoding="utf-8")
     config = configuration.read(file)

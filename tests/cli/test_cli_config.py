@@ -87,6 +87,12 @@ def test_a_lake_that_is_not_set_up_is_answered_with_init(command: CommandLine) -
     assert not Path("warehouse.duckdb").exists()
 
 
+def test_init_with_a_wrong_store_writes_nothing(command: CommandLine) -> None:
+    said = command("init", "--storage", "s3://My_Bucket", code=CONFIG)
+    words(said.err, ["storage.url", "s3://My_Bucket", "3 to 63"])
+    assert list(Path().iterdir()) == []
+
+
 def test_init_twice_keeps_what_is_there(warm: CommandLine) -> None:
     edit('period = "month" ', 'period = "month"  # ours')
     before = Path("isotherm.toml").read_text()

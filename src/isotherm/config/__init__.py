@@ -3,7 +3,7 @@
 Every mistake is answered with the file, the key, what was found, and the nearest right value.
 """
 
-from .reading import DEFAULT_FILE, Config, read
+from .reading import DEFAULT_FILE, Config, checked, read
 from .sections import (
     CatalogSection,
     DatasetSection,
@@ -22,5 +22,6 @@ __all__ = [
     "SettingsSection",
     "StorageSection",
     "WarehouseSection",
+    "checked",
     "read",
 ]
