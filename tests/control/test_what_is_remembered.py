@@ -11,7 +11,8 @@ import pytest
 import isotherm
 from conftest import TRIPS, make_trips, run_sql
 from isotherm.lake import Lake
-from isotherm.model.errors import ConfigError
+from isotherm.model.errors import ConfigError, StorageError
+from isotherm.opening import init_lake
 
 AS_OF = datetime(2019, 7, 1)
 
@@ -60,3 +61,38 @@ def test_a_store_that_was_moved_is_missed_by_its_name(cold: Path) -> None:
     cold.write_text('[storage]\nurl = "file:elsewhere"\n' + cold.read_text())
     with pytest.raises(ConfigError, match="the store was made at"):
         isotherm.open(cold)
+
+
+ELSEWHERE = '[storage]\nurl = "file:elsewhere"\n'
+
+
+def test_a_store_without_objects_may_be_another_one(
+    make_lake: Callable[..., Lake], tmp_path: Path
+) -> None:
+    make_lake(TRIPS).close()
+    file = tmp_path / "isotherm.toml"
+    init_lake(file, "")  # the config that is there stays
+    file.write_text(ELSEWHERE + file.read_text())
+    with pytest.raises(ConfigError, match="the store was made at"):
+        isotherm.open(file)
+    init_lake(file, "")
+    isotherm.open(file).close()
+
+
+@pytest.mark.parametrize("tier", ["STANDARD", "GLACIER"])
+def test_a_store_with_objects_stays_where_it_is(
+    make_lake: Callable[..., Lake], tmp_path: Path, tier: str
+) -> None:
+    lake = make_lake(TRIPS.replace('STANDARD = "6 months"', "").replace("STANDARD_IA", "STANDARD"))
+    months = "2018-01" if tier == "GLACIER" else "2018-05"
+    run_sql(lake, make_trips(30, f"{months}-01"))
+    lake.apply(lake.plan(as_of=AS_OF, even_if_uneconomic=True))
+    (part,) = lake.inventory("trips").parts
+    assert part.tier.name == tier
+    lake.close()
+    file = tmp_path / "isotherm.toml"
+    file.write_text(ELSEWHERE + file.read_text())
+    with pytest.raises(StorageError, match=f"objects of {tier} should be in it"):
+        init_lake(file, "")
+    with pytest.raises(ConfigError, match="the store was made at"):
+        isotherm.open(file)

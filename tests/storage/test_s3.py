@@ -68,6 +68,13 @@ def test_a_second_writer_cannot_overwrite_an_object(store: Store) -> None:
     assert store.storage.sha256(location) == SHA
 
 
+def test_an_upload_whose_answer_was_lost_is_found_to_be_done(store: Store) -> None:
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    store.put(location)
+    store.put(location)  # as the SDK does when it hears nothing
+    assert store.storage.sha256(location) == SHA
+
+
 def test_a_large_object_goes_up_in_parts_that_are_checked(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

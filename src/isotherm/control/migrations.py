@@ -98,7 +98,7 @@ def note_store(tx: Transaction, place: str) -> None:
 
     Iceberg's metadata names objects by their full paths.
     """
-    if not tx.execute("SELECT 1 FROM isotherm.pins LIMIT 1"):
+    if not tx.execute("SELECT 1 FROM isotherm.pins UNION ALL SELECT 1 FROM isotherm.parts LIMIT 1"):
         tx.execute("DELETE FROM isotherm.settings WHERE name = 'store'")
     if not tx.execute("SELECT 1 FROM isotherm.settings WHERE name = 'store'"):
         tx.execute("INSERT INTO isotherm.settings VALUES ('store', ?)", [place])

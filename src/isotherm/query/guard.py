@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..engine.duckdb import DuckDBSession
-from ..engine.failures import failure
+from ..engine.failures import Failure, failure
 from ..engine.sql import instant, quote
 from ..model.part import Part
 from ..model.period import Period
@@ -122,7 +122,7 @@ def _round(
     try:
         plan = plan_of(session, named.provable if provable else named.text)
     except Exception as error:
-        if provable and failure(error):
+        if provable and failure(error) not in (None, Failure.STOPPED):
             raise UnprovableError from error
         raise
     scanned = {info.get("Table") for info in plan}

@@ -84,10 +84,11 @@ class S3Storage:
             try:
                 self._bucket.upload(self._object(location), file, sha256, size, class_)
             except ThereAlreadyError as error:
-                raise StorageError(
-                    f"object {location} is there already: another writer has put it",
-                    hint="Nothing was changed. Run the same command again.",
-                ) from error
+                if self._recorded(location) != sha256:  # else this put it, and the answer was lost
+                    raise StorageError(
+                        f"object {location} is there already: another writer has put it",
+                        hint="Nothing was changed. Run the same command again.",
+                    ) from error
         staged.unlink()
         return Stored(location, size, sha256)
 
@@ -122,9 +123,8 @@ class S3Storage:
     def sha256(self, location: Location) -> str:
         """Return the object's SHA-256: read, or as it was put where it cannot be read now."""
         key = self._object(location)
-        found = self._bucket.required(key)
-        if is_archived(found):
-            return str(found["Metadata"].get(SHA256, ""))
+        if is_archived(self._bucket.required(key)):
+            return self._recorded(location)
         digest = hashlib.sha256()
         for chunk in self._bucket.chunks(key):
             digest.update(chunk)
@@ -149,6 +149,10 @@ class S3Storage:
 
     def _staged(self, location: Location) -> Path:
         return Path(self._scratch.name) / location.tier / location.key
+
+    def _recorded(self, location: Location) -> str:
+        """Return the SHA-256 that an object says of itself."""
+        return str(self._bucket.required(self._object(location))["Metadata"].get(SHA256, ""))
 
     def _owner(self) -> str | None:
         key = self._key(MARK)
