@@ -162,6 +162,13 @@ def _report(applied: Applied, format_: Format) -> None:
         f"{counted(len(applied.done), 'move')} done: {counted(rows, 'row')}, "
         f"{size(written)} written; {saving(saved)}."
     )
+    if applied.waiting:
+        out().message(
+            f"{counted(len(applied.waiting), 'restore')} under way in the archive; apply again "
+            "finishes what is ready:"
+        )
+    for move in applied.waiting:
+        out().message(f"  {move}")
     if applied.left:
         out().message(f"{counted(len(applied.left), 'move')} left; apply again makes them:")
     for move in applied.left:
@@ -184,6 +191,7 @@ def _json(applied: Applied) -> dict[str, object]:
             }
             for outcome in applied.done
         ],
+        "waiting": [str(move) for move in applied.waiting],
         "left": [str(move) for move in applied.left],
         "failed": {id_: error.message for id_, error in applied.failures.items()},
     }

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..cost.amounts import money, size
+from ..model.errors import PendingError
 from .apply import run_plan
 from .options import (
     DEFAULT_CONFIG,
@@ -50,12 +51,14 @@ def run(
                 f"Restoring costs {money(offer.dollars)} and takes {hours(offer.hours)} on S3, no "
                 f"time in a folder; readable until {plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
             )
+        waiting = 0
         if quote:
             done = False
         else:
             confirmed("Restore?", yes=yes)
-            run_plan(lake, plan)
-            done = True
+            applied, _ = run_plan(lake, plan)
+            waiting = len(applied.waiting)
+            done = not waiting
     if format_ is Format.JSON:
         write_json(
             {
@@ -68,5 +71,10 @@ def run(
                 "done": done,
             }
         )
-    elif done:
+    if waiting:
+        raise PendingError(
+            f"{waiting} of {len(plan.moves)} restores are under way in the archive",
+            hint="They were asked for, once. When they are ready, isotherm apply finishes them.",
+        )
+    if done and format_ is Format.TABLE:
         out().message(f"{dataset} {', '.join(m.span for m in plan.moves)} can be read.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..model.errors import RequestError
@@ -52,6 +53,23 @@ def resume(tx: Transaction, dataset: str, now: datetime) -> None:
         raise RequestError(f"{dataset} is not paused")
     for request in found:
         end(tx, request.id, now)
+
+
+def restore(
+    tx: Transaction, dataset: str, periods: Sequence[Period], until: datetime, now: datetime
+) -> None:
+    """Ask that partitions are readable until a time, UTC."""
+    fulfil(tx, dataset, periods, now)
+    for period in periods:
+        ask(tx, RequestKind.RESTORE, dataset, now, period, until)
+
+
+def fulfil(tx: Transaction, dataset: str, periods: Iterable[Period], now: datetime) -> None:
+    """End the restores that were asked for of some partitions."""
+    done = set(periods)
+    for request in standing(tx, dataset):
+        if request.kind is RequestKind.RESTORE and request.period in done:
+            end(tx, request.id, now)
 
 
 def _pauses(tx: Transaction, dataset: str) -> list[Request]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..control import requests
 from ..model.dataset import Dataset
-from ..model.errors import IsothermError, MovesFailed
+from ..model.errors import IsothermError, MovesFailed, PendingError
 from ..model.period import Period
 from ..plan.plan import Kind, Move, Plan
 from ..plan.steps import Step
@@ -53,6 +54,7 @@ class Applied:
 
     Attributes:
         done: Every move that is finished.
+        waiting: Restores that the archive is still at; a later apply finishes them.
         left: Moves that a limit, a stop or an earlier failure kept from being made.
         failures: The error of each failed move, by the move's id in the plan.
         untidy: What is still to be cleared away, and why it could not be; the next apply does it.
@@ -60,6 +62,7 @@ class Applied:
     """
 
     done: tuple[Outcome, ...] = ()
+    waiting: tuple[Move, ...] = ()
     left: tuple[Move, ...] = ()
     failures: Mapping[str, IsothermError] = field(default_factory=dict)
     untidy: tuple[IsothermError, ...] = ()
@@ -76,6 +79,7 @@ def apply_plan(
     """
     runner = Runner(ports, watch.step)
     done: list[Outcome] = []
+    waiting: list[Move] = []
     failures: dict[str, IsothermError] = {}
     stuck: set[tuple[str, Period]] = set()
     todo, left = within(plan.moves, limits)
@@ -87,14 +91,27 @@ def apply_plan(
         try:
             done.append(runner.run(datasets[move.dataset], move))
             watch.done(done[-1])
+        except PendingError:
+            waiting.append(move)
+            stuck |= places
         except IsothermError as error:
             failures[move.id] = error
             stuck |= places
+    if waiting:
+        _remember(ports, waiting)
     untidy = recovery.tidy(ports)
-    applied = Applied(tuple(done), tuple(left), failures, untidy)
+    applied = Applied(tuple(done), tuple(waiting), tuple(left), failures, untidy)
     if failures:
         raise _failed(plan, applied)
     return applied
+
+
+def _remember(ports: Ports, waiting: Iterable[Move]) -> None:
+    """Write down the restores that are under way, so that the next plan goes on with them."""
+    with ports.warehouse.transaction() as tx:
+        for move in waiting:
+            if move.until:
+                requests.restore(tx, move.dataset, move.periods, move.until, ports.clock())
 
 
 def within(moves: Sequence[Move], limits: Limits) -> tuple[list[Move], list[Move]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import stamina
 
 from ..catalog.iceberg import Pin
-from ..control import datasets, intents, journal, parts, pins, removals
+from ..control import datasets, intents, journal, parts, pins, removals, requests
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
@@ -201,6 +201,8 @@ def record(act: Act) -> None:
     tx, now, name, change = act.tx, act.ports.clock(), act.dataset.name, act.change
     if not intents.end(tx, act.id, intents.DONE, now):
         raise ConflictError(f"{act.move} was given up by another process")
+    if act.move.kind is Kind.RESTORE:
+        requests.fulfil(tx, name, act.move.periods, now)
     parts.remove(tx, [part.id for part in change.remove])
     parts.add(tx, change.add)
     if act.pin:

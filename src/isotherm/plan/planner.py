@@ -21,6 +21,7 @@ from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
 
 READING_TIME = timedelta(days=1)
 """How long an archived partition is restored for when it is on its way to a warmer tier."""
+MINUTE = "%Y-%m-%d %H:%M"
 MONTH = timedelta(days=30.4375)
 
 
@@ -120,6 +121,7 @@ class _Planner:
             elif rule and due != tier:
                 colder += self._colder(partition, parts, tier, rule)
             else:
+                yield from self._asked(partition, parts, tier)
                 colder += self._returns(partition, parts, tier)
         if partition.hot and rule and not partition.parts:
             yield self._judged(self._leave(partition.hot, rule), partition)
@@ -127,6 +129,22 @@ class _Planner:
             # Late rows go to where the others are, and then on with them.
             yield from self._late(partition, partition.hot, rule, colder)
         yield from colder
+
+    def _asked(
+        self, partition: Partition, parts: list[Part], tier: Tier
+    ) -> Iterator[Move | Refusal]:
+        """Go on with a restore that somebody has asked for, and that the archive was still at."""
+        closed = [part for part in parts if part.restored is None and part.tier.archived]
+        wanted = [
+            request.until
+            for request in self.subject.requests
+            if request.kind is RequestKind.RESTORE and request.period == partition.period
+        ]
+        until = max((time for time in wanted if time), default=self.now)
+        if closed and until > self.now:
+            move = self._move(Kind.RESTORE, closed, tier, tier, f"asked for until {until:{MINUTE}}")
+            dollars = self.economics.restore(closed, tier, until)
+            yield self._judged(replace(move, dollars=dollars, until=until), partition)
 
     def _warmer(
         self, partition: Partition, parts: list[Part], tier: Tier, due: Tier, rule: Rule | None

@@ -1,0 +1,130 @@
+"""An archive that takes its time: it is asked once, and a later apply finishes the restore."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ageing import Clock, age, ids, policy, tiers_of, untidy
+from command_line import AS_OF, CommandLine, words
+from conftest import MakeLake, make_trips, run_sql
+from isotherm.control import requests
+from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError, PendingError
+from isotherm.model.part import Location
+from isotherm.model.period import Duration, Period
+from isotherm.moves.applying import Applied
+from isotherm.plan.plan import Kind
+from isotherm.storage.folder import FolderStorage
+
+PENDING = PendingError.exit_code
+MARCH, APRIL = Period.parse("2018-03"), Period.parse("2018-04")
+OF_MARCH = "select count(*) from trips where date_trunc('month', pickup) = '2018-03-01'"
+
+
+class SlowArchive:
+    """Stands before a store whose archive takes hours."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+        self.asked: list[Location] = []
+        self.ready = False
+
+    def restore(self, location: Location) -> bool:
+        self.asked.append(location)
+        return self.ready
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.storage, name)
+
+
+@pytest.fixture
+def lake(make_lake: MakeLake) -> Lake:
+    lake = make_lake(policy(STANDARD="6 months", GLACIER="12 months"), clock=Clock())
+    run_sql(lake, make_trips(600, "2018-03-01", 200))
+    age(lake)
+    assert tiers_of(lake)["2018-03"] == "GLACIER"
+    lake.storage = SlowArchive(lake.storage)  # type: ignore[assignment]
+    return lake
+
+
+def slow(lake: Lake) -> SlowArchive:
+    assert isinstance(lake.storage, SlowArchive)
+    return lake.storage
+
+
+def restore(lake: Lake, *periods: Period) -> Applied:
+    return lake.apply(lake.restore_plan("trips", periods, Duration.parse("7 days")))
+
+
+def kinds(lake: Lake) -> list[tuple[Kind, str]]:
+    return [(move.kind, move.span) for move in lake.plan().moves]
+
+
+def tidy(lake: Lake) -> bool:
+    lake.storage = slow(lake).storage
+    return not untidy(lake)
+
+
+def test_a_restore_that_is_under_way_is_finished_by_a_later_apply(lake: Lake) -> None:
+    applied = restore(lake, MARCH, APRIL)
+    assert [move.span for move in applied.waiting] == ["2018-03", "2018-04"]
+    assert not applied.done
+    assert not applied.failures
+    with pytest.raises(ArchivedError):
+        lake.sql(OF_MARCH)
+    assert kinds(lake) == [(Kind.RESTORE, "2018-03"), (Kind.RESTORE, "2018-04")]
+    assert "asked for until 2019-07-08" in lake.plan().moves[0].reason
+    assert len(lake.apply().waiting) == 2
+    slow(lake).ready = True
+    assert len(lake.apply().done) == 2
+    assert lake.sql(OF_MARCH).fetchall() == [(224,)]
+    assert kinds(lake) == []
+    with lake.warehouse.snapshot() as tx:
+        assert requests.standing(tx) == ()
+    assert ids(lake) == list(range(600))
+    assert tidy(lake)
+
+
+def test_what_is_ready_does_not_wait_for_what_is_not(lake: Lake) -> None:
+    restore(lake, MARCH)
+    slow(lake).ready = True
+    restore(lake, APRIL)
+    assert kinds(lake) == [(Kind.RESTORE, "2018-03")]
+    assert [outcome.move.span for outcome in lake.apply().done] == ["2018-03"]
+    assert kinds(lake) == []
+
+
+def test_a_restore_whose_time_is_over_before_it_came_is_not_made(lake: Lake) -> None:
+    restore(lake, MARCH)
+    assert isinstance(lake.clock, Clock)
+    lake.clock.forward(timedelta(days=8))
+    slow(lake).ready = True
+    assert kinds(lake) == []
+
+
+def test_the_other_moves_of_a_plan_are_made_while_one_waits(lake: Lake) -> None:
+    restore(lake, MARCH)
+    run_sql(
+        lake, "INSERT INTO trips SELECT TIMESTAMP '2018-12-05', 1000 + i, 1, 'x' FROM range(9) t(i)"
+    )
+    applied = lake.apply(lake.plan(even_if_uneconomic=True))
+    assert [(done.move.kind, done.move.span) for done in applied.done] == [(Kind.UNLOAD, "2018-12")]
+    assert [move.span for move in applied.waiting] == ["2018-03"]
+
+
+def test_the_command_line_says_what_is_under_way_and_how_it_goes_on(
+    cold: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStorage, "restore", lambda storage, location: False)
+        said = cold("restore", "trips", "2018-01..2018-02", "--yes", code=PENDING)
+        words(said.err, ["2 of 2 restores are under way", "asked for, once", "isotherm apply"])
+        assert "can be read" not in said.out
+        words(cold("plan", "--as-of", AS_OF).flat, ["2018-01", "asked for until"])
+        applied = cold("apply", "--as-of", AS_OF, "--yes", "--format", "json").json
+        assert len(applied["waiting"]) == 2
+    words(cold("apply", "--as-of", AS_OF, "--yes").flat, ["2 moves done"])
+    cold("sql", "select count(*) from trips where pickup < '2018-03-01'")
