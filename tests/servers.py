@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,16 @@ def free_port() -> int:
         return port
 
 
+def two_free_ports() -> int:
+    """Return the first of two ports on which nobody listens, and which nobody is given."""
+    while True:
+        first = random.randrange(10_000, 30_000)
+        with suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", first))
+            other.bind(("127.0.0.1", first + 1))
+            return first
+
+
 def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     """Wait until a server listens on its port."""
     end = time.monotonic() + SECONDS
@@ -102,7 +114,7 @@ def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         **os.environ,
         "RGW_DIR": folder,
         "RGW_PORT": str(port),
-        "RGW_MON_PORT": str(free_port()),
+        "RGW_MON_PORT": str(two_free_ports()),
     }
     script = str(Path(__file__).with_name("rgw.sh"))
     try:
@@ -137,8 +149,7 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[S3Server], Non
 
     def enter(server: S3Server) -> None:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
-            if name != "AWS_REQUEST_CHECKSUM_CALCULATION":
-                monkeypatch.delenv(name)
+            monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.key)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

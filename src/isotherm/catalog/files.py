@@ -1,23 +1,34 @@
-"""How Iceberg's own files are written: on a folder, they are durable before a commit names them."""
+"""How Iceberg's own files are written: durable before a commit names them, and asked for again.
+
+PyArrow writes a file of a folder without syncing it, and one of S3 as an upload of several parts,
+which it gives up after three requests that a busy store has refused.
+"""
 
 from __future__ import annotations
 
-import os
+import io
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
-from ..model.address import Access
+from ..model.address import Access, Address
 from ..storage.durable import make_folder, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from ..storage.bucket import Bucket
+
+STORE = "isotherm.store"
+"""The property that says which S3 store the files are in."""
 
 
 def s3_properties(access: Access) -> dict[str, str]:
     """Return what PyIceberg needs to know of an S3 store."""
-    # PyArrow takes it from nowhere else; servers like Ceph's refuse checksums at the end of a body.
-    os.environ.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
     found = {
+        STORE: access.address.url,
         "s3.access-key-id": access.key_id,
         "s3.secret-access-key": access.secret,
         "s3.session-token": access.token,
@@ -28,28 +39,58 @@ def s3_properties(access: Access) -> dict[str, str]:
 
 
 class DurableFileIO(PyArrowFileIO):
-    """PyIceberg's files; those of a folder are synced when they are closed."""
+    """PyIceberg's files; it reads them through PyArrow."""
 
     def new_output(self, location: str) -> PyArrowFile:
         """Return a file to be written."""
         scheme, host, path = self.parse_location(location, self.properties)
-        if scheme != "file":
-            return super().new_output(location)
-        return _DurableFile(location, path, self.fs_by_scheme(scheme, host))
+        made = _FolderFile if scheme == "file" else _BucketFile
+        file = made(location, path, self.fs_by_scheme(scheme, host))
+        file.store = self.properties.get(STORE, "")
+        return file
 
 
-class _DurableFile(PyArrowFile):
-    """A file of a folder."""
+class _File(PyArrowFile):
+    """A file to be written.
 
+    Attributes:
+        store: The URL of the S3 store that it is in.
+
+    """
+
+    store: str
+
+
+class _FolderFile(_File):
     def create(self, overwrite: bool = False) -> OutputStream:
         path = Path(self._path)
         make_folder(path.parent)
         if not overwrite and path.exists():
             raise FileExistsError(f"{path} is there already")
-        return _Stream(path)
+        return _FolderStream(path)
+
+
+class _BucketFile(_File):
+    def create(self, overwrite: bool = False) -> OutputStream:
+        """Begin a file; its name holds a UUID, so that nobody has one of this name."""
+        key = self._path.partition("/")[2]
+        return _BucketStream(_bucket(self.store), key)
 
 
 class _Stream(OutputStream):
+    def __enter__(self) -> OutputStream:
+        return self
+
+    def __exit__(
+        self,
+        exctype: type[BaseException] | None,
+        excinst: BaseException | None,
+        exctb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _FolderStream(_Stream):
     """Writes a file, and syncs it at the end."""
 
     def __init__(self, path: Path) -> None:
@@ -68,13 +109,28 @@ class _Stream(OutputStream):
                 sync_file(self._file)
             sync_folder(self._path.parent)
 
-    def __enter__(self) -> OutputStream:
-        return self
 
-    def __exit__(
-        self,
-        exctype: type[BaseException] | None,
-        excinst: BaseException | None,
-        exctb: TracebackType | None,
-    ) -> None:
-        self.close()
+class _BucketStream(_Stream):
+    """Keeps a file, and puts it at the end by one request."""
+
+    def __init__(self, bucket: Bucket, key: str) -> None:
+        self._bucket, self._key, self._content = bucket, key, io.BytesIO()
+
+    def write(self, b: bytes) -> int:
+        return self._content.write(b)
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+    def close(self) -> None:
+        if not self._content.closed:
+            content = self._content.getvalue()
+            self._content.close()
+            self._bucket.overwrite(self._key, content)
+
+
+@lru_cache(maxsize=8)
+def _bucket(url: str) -> Bucket:
+    from ..storage.bucket import Bucket
+
+    return Bucket(Address.parse(url))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 KEYS = ("endpoint", "region", "profile")
 """What a URL may say beside the bucket and the prefix."""
@@ -33,6 +33,12 @@ class Address:
     def place(self) -> str:
         """The bucket and the prefix as a URL, by which the store is known."""
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    @property
+    def url(self) -> str:
+        """All of it as a URL, as `parse` reads it."""
+        said = {name: value for name in KEYS if (value := getattr(self, name))}
+        return f"{self.place}?{urlencode(said)}" if said else self.place
 
     @classmethod
     def parse(cls, url: str) -> Address:

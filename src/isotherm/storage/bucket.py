@@ -107,6 +107,11 @@ class Bucket:
         with self._asking(key, "written"), _conditional():
             self.client.put_object(**self._name(key), Body=content, IfNoneMatch="*", **more)
 
+    def overwrite(self, key: str, content: bytes) -> None:
+        """Put an object, in whose place there may be another."""
+        with self._asking(key, "written"):
+            self.client.put_object(**self._name(key), Body=content)
+
     def upload(self, key: str, file: IO[bytes], sha256: str, size: int, class_: str) -> None:
         """Put a file, with checksums that the store holds it against, where there is nothing.
 

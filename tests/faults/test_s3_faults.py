@@ -1,0 +1,173 @@
+"""A store behind a bad line: what passes is tried again, what does not stops that move alone."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
+from conftest import MakeLake, make_trips, run_sql
+from isotherm.lake import Lake
+from isotherm.model.errors import MovesFailed
+from servers import S3Server
+
+SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
+
+
+class Line:
+    """A line to a server, which a test makes bad.
+
+    Attributes:
+        fails: Asked for each request by its method and path; True answers 503.
+        cuts: The same; True ends the connection in the middle of the request's body.
+        failed: How many requests came to nothing.
+
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self.server = urlsplit(endpoint).netloc
+        self.fails: Callable[[str, str], bool] = lambda method, path: False
+        self.cuts: Callable[[str, str], bool] = lambda method, path: False
+        self.failed = 0
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Listen on a port of its own, and yield the endpoint there."""
+        line = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                line.pass_on(self)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=listener.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.server_port}"
+        finally:
+            listener.shutdown()
+            listener.server_close()
+
+    def pass_on(self, asked: BaseHTTPRequestHandler) -> None:
+        size = int(asked.headers.get("Content-Length") or 0)
+        if self.cuts(asked.command, asked.path):
+            self.failed += 1
+            asked.rfile.read(size // 2)
+            asked.close_connection = True
+            return
+        body = asked.rfile.read(size)
+        if self.fails(asked.command, asked.path):
+            self.failed += 1
+            self._answer(asked, 503, {}, SLOW_DOWN)
+            return
+        server = http.client.HTTPConnection(self.server)
+        server.request(asked.command, asked.path, body, dict(asked.headers))
+        found = server.getresponse()
+        self._answer(asked, found.status, dict(found.getheaders()), found.read())
+        server.close()
+
+    @staticmethod
+    def _answer(
+        asked: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes
+    ) -> None:
+        asked.send_response_only(status)
+        length = headers.get("Content-Length", str(len(content)))
+        own = ("content-length", "transfer-encoding", "connection")
+        for name, value in headers.items():
+            if name.lower() not in own:
+                asked.send_header(name, value)
+        asked.send_header(
+            "Content-Length", length if asked.command == "HEAD" else str(len(content))
+        )
+        asked.end_headers()
+        if asked.command != "HEAD":
+            asked.wfile.write(content)
+
+
+@pytest.fixture
+def line(s3: S3Server) -> Line:
+    return Line(s3.endpoint)
+
+
+@pytest.fixture
+def lake(line: Line, s3: S3Server, make_lake: MakeLake) -> Iterator[Lake]:
+    """Return a lake with three months that are due, whose store is behind the line."""
+    bucket = s3.bucket()
+    with line.listening() as endpoint:
+        url = replace(s3, endpoint=endpoint).url(bucket)
+        config = policy(STANDARD="12 months", GLACIER="14 months")
+        lake = make_lake(f'[storage]\nurl = "{url}"\n{config}', clock=Clock())
+        run_sql(lake, make_trips(600, "2018-04-01", 200))
+        yield lake
+
+
+def every_other() -> Callable[[str, str], bool]:
+    """Return what makes every other request fail."""
+    count = iter(range(1_000_000))
+    return lambda method, path: next(count) % 2 == 0
+
+
+def once_each() -> Callable[[str, str], bool]:
+    """Return what makes the first request for each object fail."""
+    seen: set[str] = set()
+
+    def fails(method: str, path: str) -> bool:
+        known = path in seen
+        seen.add(path)
+        return method == "PUT" and ".parquet" in path and not known
+
+    return fails
+
+
+def test_a_store_that_is_too_busy_is_asked_again(line: Line, lake: Lake) -> None:
+    line.fails = every_other()
+    age(lake)
+    assert line.failed > 20
+    assert set(tiers_of(lake).values()) == {"GLACIER", "STANDARD"}
+    line.fails = lambda method, path: False
+    assert ids(lake) == list(range(600))
+    assert not untidy(lake)
+
+
+def test_an_upload_that_is_cut_off_is_made_again(line: Line, lake: Lake) -> None:
+    line.cuts = once_each()
+    age(lake)
+    assert line.failed >= 3
+    assert ids(lake) == list(range(600))
+    assert not untidy(lake)
+
+
+def test_a_request_that_is_never_answered_well_stops_its_move_alone(
+    line: Line, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", _no_delay)
+    line.fails = lambda method, path: method == "PUT" and "/trips/2018-05/" in path
+    with pytest.raises(MovesFailed, match="2018-05") as failed:
+        age(lake)
+    assert len(failed.value.applied.done) == len(plan_of(lake).moves) + 1
+    assert tiers_of(lake)["2018-05"] == "hot"
+    assert ids(lake) == list(range(600))
+    line.fails = lambda method, path: False
+    age(lake)
+    assert tiers_of(lake)["2018-05"] != "hot"
+    assert ids(lake) == list(range(600))
+    assert not untidy(lake)
+
+
+def _no_delay(*arguments: object) -> float:
+    return 0.0
