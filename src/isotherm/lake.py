@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
@@ -18,7 +18,6 @@ from .control.intents import Intent
 from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
-from .model.dataset import Dataset
 from .model.errors import ConflictError
 from .model.part import Inventory, Location
 from .model.period import Duration, Period
@@ -163,11 +162,13 @@ class Lake:
 
         This lake can only look then. It is a second wall: queries are held against the first.
         """
+        self._reach()  # nothing more can be loaded after it
         places = [self.storage.url(Location(name, "")) for name in CLASSES]
         self.warehouse.engine.confine([*places, self.storage.metadata_url("")])
 
     @cached_property
     def _reader(self) -> Reader:
+        self._reach()
         return Reader(self.warehouse, self.storage, self.config.datasets, self.prices)
 
     def _options(self, archived: Archived, allow_files: bool) -> Options:
@@ -324,6 +325,7 @@ class Lake:
         with self.warehouse.snapshot() as tx:
             lake = migrations.lake_id(tx)
         self.storage.check(lake)
+        self._reach()
         return Ports(
             self.warehouse,
             self.storage,
@@ -358,9 +360,9 @@ class Lake:
         self.close()
 
     def _subjects(self, name: str | None) -> list[Subject]:
-        datasets: Sequence[Dataset] = (
-            [self.config.dataset(name)] if name else list(self.config.datasets.values())
-        )
+        datasets = [
+            self.config.dataset(each) for each in ([name] if name else self.config.datasets)
+        ]
         with self.warehouse.snapshot() as tx:
             return [
                 Subject(dataset, inventory.take(tx, dataset), requests.standing(tx, dataset.name))
@@ -377,6 +379,11 @@ class Lake:
         """
         stale.check_as_of(plan, self.clock())
         stale.check(plan, [subject for name in plan.terms for subject in self._subjects(name)])
+
+    def _reach(self) -> None:
+        """Let the engine read the store; who only looks at what is where needs no keys to it."""
+        if access := self.storage.access():
+            self.warehouse.engine.reach(access)
 
     def _seal(self) -> None:
         """Seal the journal's new rows; where another writer is at it, the next one does."""

@@ -59,7 +59,7 @@ def open_lake(
             if not migrations.is_made(tx):
                 raise _not_set_up(config)
             lake = migrations.lake_id(tx)
-            storage = _storage(config, warehouse.engine)
+            storage = _storage(config)
             migrations.check_store(tx, storage.place)
             datasets.check(tx, config.datasets, str(config.file))
         return Lake(config, warehouse, storage, lambda: _catalog(config, storage, lake), clock)
@@ -84,7 +84,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     config = configuration.read(file)
     warehouse = _warehouse(config)
     try:
-        storage = _storage(config, warehouse.engine)
+        storage = _storage(config)
         with warehouse.transaction() as tx:
             lake = migrations.migrate(tx)
             migrations.note_store(tx, storage.place)
@@ -112,12 +112,10 @@ def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) ->
             time.sleep(POLL_SECONDS)
 
 
-def _storage(config: Config, engine: DuckDBEngine) -> Storage:
-    """Make the store that the config names, and let the engine read it."""
+def _storage(config: Config) -> Storage:
+    """Make the store that the config names."""
     if config.storage.url.startswith("s3:"):
-        store = _s3(Address.parse(config.storage.url))
-        engine.reach(store.access())
-        return store
+        return _s3(Address.parse(config.storage.url))
     root = config.folder / _rest(config, "storage", config.storage.url, "file")
     return FolderStorage(
         root, {tier: config.folder / place for tier, place in config.storage.tiers.items()}

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+import isotherm
+from ageing import Clock, age, policy, tiers_of
+from conftest import MakeLake, make_trips, run_sql
 from isotherm.model.address import Address
 from isotherm.model.errors import StorageError
 from isotherm.model.part import Location
@@ -137,6 +140,24 @@ def test_a_store_without_keys_says_where_they_are_looked_for(
     storage = S3Storage(Address.parse(url))
     with pytest.raises(StorageError, match="no keys"):
         storage.access()
+
+
+def test_what_is_where_is_shown_without_keys(
+    s3: S3Server, make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = s3.url(s3.bucket())
+    lake = make_lake(f'[storage]\nurl = "{url}"\n{policy(STANDARD="6 months")}', clock=Clock())
+    run_sql(lake, make_trips(100))
+    age(lake)
+    lake.close()
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("HOME", "/nowhere")
+    with isotherm.open(lake.config.file, clock=Clock()) as again:
+        assert tiers_of(again)["2018-01"] == "STANDARD"
+        assert not again.plan().moves
+        with pytest.raises(StorageError, match="no keys"):
+            again.sql("select count(*) from trips")
 
 
 def _interrupted(**arguments: Any) -> None:
