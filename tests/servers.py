@@ -42,10 +42,10 @@ class S3Server:
             region_name="us-east-1",
         )
 
-    def bucket(self) -> str:
+    def bucket(self, **options: Any) -> str:
         """Make a bucket of its own for a test, and return its name."""
         name = f"lake-{uuid.uuid4().hex[:12]}"
-        self.client().create_bucket(Bucket=name)
+        self.client().create_bucket(Bucket=name, **options)
         return name
 
     def url(self, bucket: str, prefix: str = "lake") -> str:

@@ -124,6 +124,38 @@ def test_an_archived_object_is_asked_for_once(
     assert len(asked) == 1
 
 
+def test_a_removed_object_leaves_no_readable_version(store: Store) -> None:
+    name = {"Bucket": store.bucket, "VersioningConfiguration": {"Status": "Enabled"}}
+    store.client.put_bucket_versioning(**name)
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    neighbour = Location("STANDARD", "trips/2018-03/1-0.parquet.too")
+    for _ in range(2):  # the second time there is an older version and a marker below
+        store.put(location)
+        store.put(neighbour)
+        store.storage.remove(location)
+    store.storage.remove(location)
+    found = store.client.list_object_versions(Bucket=store.bucket, Prefix="lake/STANDARD")
+    assert {item["Key"] for item in found["Versions"]} == {f"lake/STANDARD/{neighbour.key}"}
+    assert "DeleteMarkers" not in found
+
+
+def test_an_object_under_a_lock_is_not_removed_and_named(s3: S3Server) -> None:
+    client, bucket = s3.client(), s3.bucket(ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    client.put_object_lock_configuration(
+        Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+    )
+    storage = S3Storage(Address.parse(s3.url(bucket)))
+    location = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    Path(storage.stage(location)).write_bytes(CONTENT)
+    storage.publish(location)
+    with pytest.raises(StorageError, match=r"2018-03/1-0.parquet cannot be removed"):
+        storage.remove(location)
+    found = client.list_object_versions(Bucket=bucket)["Versions"]
+    body = client.get_object(Bucket=bucket, Key=found[0]["Key"], VersionId=found[0]["VersionId"])
+    assert body["Body"].read() == CONTENT
+
+
 def test_a_bucket_that_is_not_there_is_named(s3: S3Server) -> None:
     storage = S3Storage(Address.parse(s3.url("no-such-bucket")))
     with pytest.raises(StorageError, match="no-such-bucket"):

@@ -105,12 +105,12 @@ class Bucket:
 
         """
         with self._asking(key, "written"), _conditional():
-            self.client.put_object(**self._name(key), Body=content, IfNoneMatch="*", **more)
+            self.client.put_object(**self._checked(key), Body=content, IfNoneMatch="*", **more)
 
     def overwrite(self, key: str, content: bytes) -> None:
         """Put an object, in whose place there may be another."""
         with self._asking(key, "written"):
-            self.client.put_object(**self._name(key), Body=content)
+            self.client.put_object(**self._checked(key), Body=content)
 
     def upload(self, key: str, file: IO[bytes], sha256: str, size: int, class_: str) -> None:
         """Put a file, with checksums that the store holds it against, where there is nothing.
@@ -189,9 +189,26 @@ class Bucket:
         return True
 
     def remove(self, key: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Remove an object and all its versions; one that is not there is no error.
+
+        Raises:
+            StorageError: an object lock holds a version, which stays readable.
+
+        """
         with self._asking(key, "removed"):
-            self.client.delete_object(**self._name(key))
+            done = self.client.delete_object(**self._name(key))
+            if "VersionId" in done:  # the bucket is versioned: only a marker was put on top
+                self._remove_versions(key)
+
+    def _remove_versions(self, key: str) -> None:
+        """Remove what a delete leaves in a versioned bucket: versions first, then the markers."""
+        pages = self.client.get_paginator("list_object_versions")
+        for kind in ("Versions", "DeleteMarkers"):
+            for page in pages.paginate(Bucket=self._address.bucket, Prefix=key):
+                for item in page.get(kind, ()):
+                    if item["Key"] == key:
+                        version = {"VersionId": item["VersionId"]}
+                        self.client.delete_object(**self._name(key), **version)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """List the keys that begin so."""
@@ -206,6 +223,10 @@ class Bucket:
 
     def _name(self, key: str) -> dict[str, str]:
         return {"Bucket": self._address.bucket, "Key": key}
+
+    def _checked(self, key: str) -> dict[str, str]:
+        """Name an object to put, with a checksum: a bucket with object locks asks for one."""
+        return {**self._name(key), "ChecksumAlgorithm": "SHA256"}
 
     def _upload_parts(
         self, name: Mapping[str, str], file: IO[bytes], more: Mapping[str, Any]
