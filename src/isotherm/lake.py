@@ -32,7 +32,7 @@ from .query.estimate import Estimate
 from .query.reader import Archived, Options, Reader
 from .query.result import Result
 from .storage.base import Storage
-from .warehouse.duckdb import DuckDBWarehouse
+from .warehouse.attached import AttachedWarehouse
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
@@ -52,7 +52,7 @@ class Lake:
     def __init__(
         self,
         config: Config,
-        warehouse: DuckDBWarehouse,
+        warehouse: AttachedWarehouse,
         storage: Storage,
         catalog: Callable[[], IcebergCatalog],
         clock: Callable[[], datetime],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 import duckdb
@@ -17,6 +18,7 @@ class Failure(StrEnum):
     NO_MEMORY = "there is not enough memory"
     CONFLICT = "another writer was there first"
     CONSTRAINT = "a row breaks a rule of its table"
+    FATAL = "the engine cannot go on with the warehouse"
     OTHER = "it is wrong, or its values are"
 
 
@@ -31,8 +33,31 @@ _KINDS: tuple[tuple[type[BaseException], Failure], ...] = (
     (duckdb.SerializationException, Failure.UNREADABLE),
     (duckdb.TransactionException, Failure.CONFLICT),
     (duckdb.ConstraintException, Failure.CONSTRAINT),
+    (duckdb.FatalException, Failure.FATAL),
     (duckdb.Error, Failure.OTHER),
 )
+
+_POSTGRES: tuple[tuple[re.Pattern[str], Failure], ...] = (
+    (
+        re.compile(
+            "could not serialize access|deadlock detected|due to lock timeout|"
+            "could not obtain lock|concurrently updated"
+        ),
+        Failure.CONFLICT,
+    ),
+    (re.compile("violates .*constraint"), Failure.CONSTRAINT),
+    (
+        re.compile(
+            "server closed the connection|connection to server|Unable to connect|"
+            "terminating connection|no connection to the server|connection has been closed|"
+            "the database system is"
+        ),
+        Failure.UNREADABLE,
+    ),
+    (re.compile("read-only transaction"), Failure.WRITES),
+    (re.compile("ERROR:  "), Failure.OTHER),
+)
+"""What PostgreSQL says, which the engine raises under classes of its own."""
 
 DAMAGE = (Failure.UNREADABLE, Failure.OTHER)
 """What a file that is not as it should be leads to."""
@@ -42,7 +67,13 @@ def failure(error: BaseException) -> Failure | None:
     """Say what an error means; None if the engine did not raise it."""
     if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
         return Failure.STOPPED
-    if isinstance(error, duckdb.Error) and "read-only" in str(error):
+    if not isinstance(error, duckdb.Error):
+        return None
+    message = str(error)
+    for said, kind in _POSTGRES:
+        if said.search(message):
+            return kind
+    if "read-only" in message:
         return Failure.WRITES
     if type(error) is duckdb.Error:  # Parquet pages that make no sense have no class of their own
         return Failure.UNREADABLE

@@ -13,7 +13,7 @@ from ..engine.base import Row
 from ..engine.duckdb import DuckDBSession
 from ..model.part import Part
 from ..model.schema import Column
-from ..warehouse.duckdb import DuckDBTransaction
+from ..warehouse.attached import AttachedTransaction
 from . import pinned
 from .pinned import Field
 
@@ -63,7 +63,7 @@ class Memory:
         self._objects: dict[str, dict[int, Column]] = {}
 
     def read(
-        self, tx: DuckDBTransaction, dataset: str, readable_at: datetime
+        self, tx: AttachedTransaction, dataset: str, readable_at: datetime
     ) -> tuple[Layout, tuple[Field, ...]]:
         """Return where a dataset's partitions are, and the columns of the pinned snapshot.
 
@@ -86,7 +86,7 @@ class Memory:
         return self._objects[url]
 
     def _layout(
-        self, tx: DuckDBTransaction, dataset: str, digest: Row, readable_at: datetime
+        self, tx: AttachedTransaction, dataset: str, digest: Row, readable_at: datetime
     ) -> Layout:
         known = self._parts.get(dataset)
         if known is None or known.digest != digest:
@@ -98,7 +98,7 @@ class Memory:
             known.layouts[over] = _layout(known.parts, readable_at)
         return known.layouts[over]
 
-    def _pinned(self, tx: DuckDBTransaction, dataset: str, version: int) -> tuple[Field, ...]:
+    def _pinned(self, tx: AttachedTransaction, dataset: str, version: int) -> tuple[Field, ...]:
         known = self._fields.get(dataset)
         if known is None or known[0] != version:
             pin = pins.latest(tx, dataset)

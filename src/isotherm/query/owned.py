@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 
-from ..engine.duckdb import DuckDBSession
-from ..warehouse.duckdb import DuckDBTransaction
+from ..model.dataset import TableName
+from ..warehouse.attached import AttachedTransaction
 
 
 class Owned:
-    """The warehouse's catalogue at one snapshot; each part is read when it is first asked for."""
+    """The warehouse's catalogue at one snapshot; each part is read when it is first asked for.
 
-    def __init__(self, tx: DuckDBTransaction) -> None:
+    Attributes:
+        name: What the warehouse's users call it as a database.
+        default: The schema of a name without one.
+
+    """
+
+    def __init__(self, tx: AttachedTransaction, name: str, default: str) -> None:
         self._tx = tx
-        self.stem = tx.warehouse.path.stem
-        """What DuckDB itself calls the warehouse's file."""
-        self.catalogs = frozenset({self.stem.casefold(), tx.warehouse.alias.casefold()})
+        self.name = name
+        self.default = default
+        self.catalogs = frozenset({name.casefold(), tx.alias.casefold()})
 
     @cached_property
     def now(self) -> datetime:
@@ -27,38 +34,28 @@ class Owned:
     @cached_property
     def schemas(self) -> tuple[str, ...]:
         """The schemas, the default one first."""
-        rows = self._tx.session.execute(
-            "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? "
-            "AND (NOT internal OR schema_name = 'main') ORDER BY schema_name <> 'main', 1",
-            [self._tx.warehouse.alias],
-        )
-        return tuple(row[0] for row in rows)
+        return self._tx.schemas()
 
     @cached_property
-    def views(self) -> dict[tuple[str, str], str]:
+    def views(self) -> Mapping[tuple[str, str], str]:
         """The SQL of the views, by schema and name."""
-        rows = self._tx.session.execute(
-            "SELECT schema_name, view_name, sql FROM duckdb_views() "
-            "WHERE database_name = ? AND NOT internal ORDER BY schema_name <> 'main', schema_name",
-            [self._tx.warehouse.alias],
-        )
-        return {(schema, name): sql for schema, name, sql in rows}
+        return self._tx.views()
 
     @cached_property
     def tables(self) -> frozenset[tuple[str, str]]:
         """The tables, by schema and name."""
-        rows = self._tx.session.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?",
-            [self._tx.warehouse.alias],
-        )
-        return frozenset((schema, name) for schema, name in rows)
+        return self._tx.tables()
+
+    @cached_property
+    def partial(self) -> Mapping[tuple[str, str], TableName]:
+        """The relations that would show hot rows of a table alone, by schema and name."""
+        return self._tx.partial()
 
     @cached_property
     def macros(self) -> dict[str, list[str]]:
         """The bodies of the macros, as queries, by name in lower case."""
         found: dict[str, list[str]] = {}
-        for name, kind, body in _macros(self._tx.session, self._tx.warehouse.alias):
-            query = body if kind == "table_macro" else f"SELECT {body}"
+        for name, query in self._tx.macros():
             found.setdefault(name.casefold(), []).append(query)
         return found
 
@@ -75,13 +72,13 @@ class Owned:
         return name.casefold() in self.macros
 
 
-def builtin_functions(session: DuckDBSession, catalog: str) -> frozenset[str]:
-    """Return the names of functions that the owner of `catalog` has not made, in lower case."""
-    rows = session.execute(
+def builtin_functions(tx: AttachedTransaction) -> frozenset[str]:
+    """Return the names of functions that the warehouse's owner has not made, in lower case."""
+    rows = tx.session.execute(
         "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
         "WHERE database_name = 'system'"
     )
-    own = {name.casefold() for name, _, _ in _macros(session, catalog)}
+    own = {name.casefold() for name, _ in tx.macros()}
     return (frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS) - own
 
 
@@ -92,12 +89,3 @@ _WINDOW_FUNCTIONS = frozenset({
 })
 # fmt: on
 """Functions that the parser knows and the catalogue does not."""
-
-
-def _macros(session: DuckDBSession, catalog: str) -> list[tuple[str, str, str]]:
-    rows = session.execute(
-        "SELECT function_name, function_type, macro_definition FROM duckdb_functions() "
-        "WHERE database_name = ? AND NOT internal AND macro_definition IS NOT NULL",
-        [catalog],
-    )
-    return [(row[0], row[1], row[2]) for row in rows]

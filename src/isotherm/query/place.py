@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 
+from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
-from ..warehouse.duckdb import DuckDBTransaction
+from ..warehouse.attached import AttachedTransaction
 from .names import Named, View
 from .plain import PRIVATE
 from .whole import Whole
@@ -30,13 +31,15 @@ class Places:
     complete, and never changed.
     """
 
-    def __init__(self, tx: DuckDBTransaction, named: Named, cleanup: ExitStack) -> None:
+    def __init__(
+        self, tx: AttachedTransaction, side: DuckDBSession, named: Named, cleanup: ExitStack
+    ) -> None:
         self._tx = tx
         self._named = named
-        self.side = tx.warehouse.engine.session()
+        self.side = side
         """A session beside the query's transaction."""
         self._cleanup = cleanup
-        cleanup.callback(self.side.close)
+        cleanup.callback(side.close)
 
     def empty(self) -> str:
         """Make a place with nothing in it, and return its catalog."""
@@ -79,7 +82,7 @@ class Places:
             self.side.execute(f"SET search_path = {path}")
             for view in self._named.views:
                 body = view.provable if provable else view.body
-                self.run(_view(catalog, self._tx.warehouse.alias, view, body))
+                self.run(_view(catalog, self._tx.alias, view, body))
             # A catalog that is looked into by default cannot be detached.
             self.side.execute("USE memory.main")
         # Last: from here on the transaction sees no more of the place than there is now.
@@ -94,7 +97,7 @@ class Places:
             if schema in made or schema == "main":
                 yield quote(catalog, schema)
             if schema in own:
-                yield quote(self._tx.warehouse.alias, schema)
+                yield quote(self._tx.alias, schema)
         if HOT in made and HOT not in own:  # last: its names are asked for with the schema
             yield quote(catalog, HOT)
 

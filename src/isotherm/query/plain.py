@@ -24,7 +24,7 @@ def place_of(table: Node, owned: Owned) -> tuple[str, str]:
         str(table[key]).casefold() for key in ("catalog_name", "schema_name", "table_name")
     )
     if not catalog and schema and _is_own(schema, owned):
-        return "main", name  # DuckDB reads catalog.table so
+        return owned.default, name  # DuckDB reads catalog.table so
     return schema, name
 
 
@@ -73,7 +73,7 @@ def _instead(names: Sequence[str], owned: Owned) -> str | None:
         if first not in ("system", "temp"):
             raise _other(names[0], owned)
     elif _is_own(first, owned):
-        return "main."
+        return f"{owned.default}."
     elif first.startswith(PRIVATE) and not _is_schema(first, owned):
         raise _other(names[0], owned)
     return None
@@ -94,7 +94,7 @@ def _cut(statement: Statement, node: Node, owned: Owned, instead: str) -> Splice
         found = match_at(statement.text, node, _QUALIFIER)
     if not found:
         raise QueryError(
-            f"a name with the database {owned.stem} was refused here",
+            f"a name with the database {owned.name} was refused here",
             hint="Write it without the database: schema.table",
         )
     return Splice(*found, instead)
@@ -103,5 +103,5 @@ def _cut(statement: Statement, node: Node, owned: Owned, instead: str) -> Splice
 def _other(name: str, owned: Owned) -> QueryError:
     return QueryError(
         f"there is no database {name} here",
-        hint=f"The warehouse's is {owned.stem}, and a name needs none.",
+        hint=f"The warehouse's is {owned.name}, and a name needs none.",
     )

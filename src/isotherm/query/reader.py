@@ -17,7 +17,7 @@ from ..model.dataset import Dataset
 from ..model.period import span
 from ..model.schema import Column
 from ..storage.base import Storage
-from ..warehouse.duckdb import DuckDBTransaction, DuckDBWarehouse
+from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
 from . import guard, whole
 from .cold import cold_rows
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
@@ -62,7 +62,7 @@ class Options:
 class Planned:
     """A query that is known to be one, with what it may need."""
 
-    tx: DuckDBTransaction
+    tx: AttachedTransaction
     named: Named
     wholes: tuple[Whole, ...]
     places: Places
@@ -74,7 +74,7 @@ class Reader:
 
     def __init__(
         self,
-        warehouse: DuckDBWarehouse,
+        warehouse: AttachedWarehouse,
         storage: Storage,
         datasets: Mapping[str, Dataset],
         book: PriceBook,
@@ -136,8 +136,7 @@ class Reader:
             )
 
     def _reads(self, plan: Planned, data: Whole, operators: Sequence[Mapping[str, Any]]) -> Reads:
-        table = data.dataset.table
-        name = f"{self._warehouse.alias}.{table.schema}.{table.name}"
+        name = plan.tx.scanned(data.dataset.table)
         hot = [int(i["Estimated Cardinality"]) for i in operators if i.get("Table") == name]
         found = plan.needed[data.dataset.name]
         used = columns_used(operators, (field.name for field in data.fields))
@@ -149,7 +148,7 @@ class Reader:
         return Reads(sum(hot) if hot else None, found.cold, found.archived, share)
 
     @contextmanager
-    def _opened(self, options: Options) -> Iterator[tuple[DuckDBTransaction, Context, ExitStack]]:
+    def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
         """Open the transaction; what the engine complains of is said in Isotherm's words."""
         context = Context(
             self._storage, list(self._datasets), self._warehouse.alias, options.timeout
@@ -164,20 +163,20 @@ class Reader:
 
     def _plan(
         self,
-        tx: DuckDBTransaction,
+        tx: AttachedTransaction,
         cleanup: ExitStack,
         sql: str,
         options: Options,
         provable: bool,
     ) -> Planned:
         statement = one_query(tx.session, sql)
-        owned = Owned(tx)
+        owned = Owned(tx, self._warehouse.name, self._warehouse.default_schema)
         rules = Rules(self._datasets, self._builtin, options.allow_files)
         named = resolve(tx.session, statement, owned, rules)
         wholes = tuple(
             whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
         )
-        places = Places(tx, named, cleanup)
+        places = Places(tx, self._warehouse.engine.session(), named, cleanup)
         needed = guard.needed(tx.session, places, named, wholes, provable=provable)
         return Planned(tx, named, wholes, places, needed)
 
@@ -196,11 +195,8 @@ class Reader:
 
     @cached_property
     def _builtin(self) -> frozenset[str]:
-        session = self._warehouse.session()
-        try:
-            return builtin_functions(session, self._warehouse.alias)
-        finally:
-            session.close()
+        with self._warehouse.snapshot() as tx:
+            return builtin_functions(tx)
 
 
 def _spelled(act: Callable[..., Found]) -> Found:

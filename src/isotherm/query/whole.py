@@ -11,7 +11,7 @@ from ..engine.sql import quote
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
 from ..model.schema import Column, cold_type, names_now, widens
-from ..warehouse.duckdb import DuckDBTransaction
+from ..warehouse.attached import AttachedTransaction
 from .layout import Layout, Memory
 from .pinned import Field
 
@@ -64,7 +64,7 @@ class Whole:
         )
 
 
-def read(tx: DuckDBTransaction, dataset: Dataset, readable_at: datetime, memory: Memory) -> Whole:
+def read(tx: AttachedTransaction, dataset: Dataset, readable_at: datetime, memory: Memory) -> Whole:
     """Read what a dataset consists of.
 
     Args:

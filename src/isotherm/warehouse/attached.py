@@ -1,0 +1,213 @@
+"""A warehouse that is attached to the engine: what each of them does, whatever it is."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from ..engine.base import Row
+from ..engine.duckdb import DuckDBEngine, DuckDBSession
+from ..engine.failures import Failure, failure
+from ..engine.sql import listed, quote
+from ..model.dataset import TableName
+from ..model.errors import ConflictError, IsothermError, SchemaError, StorageError
+from ..model.part import Digest
+from ..model.schema import Column
+
+
+class AttachedTransaction(ABC):
+    """See `warehouse.base.Transaction`.
+
+    Attributes:
+        alias: What the warehouse is called in `session`.
+
+    """
+
+    def __init__(self, session: DuckDBSession, alias: str) -> None:
+        self.session = session
+        self.alias = alias
+
+    def execute(self, sql: str, params: Sequence[object] = ()) -> list[Row]:
+        """Run one statement on the warehouse, values bound to `?`, and return its rows."""
+        with translated():
+            return self.session.execute(sql, params)
+
+    def commit(self) -> None:
+        """Commit; a conflict that is found only now is a `ConflictError` too."""
+        with translated():
+            self.session.execute("COMMIT")
+
+    @abstractmethod
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """Return the table's columns in order; none if there is no such table."""
+
+    def relation(self, table: TableName) -> str:
+        """Return the table's name as SQL of `session`."""
+        return quote(self.alias, table.schema, table.name)
+
+    @abstractmethod
+    def scanned(self, table: TableName) -> str:
+        """Return what the engine's plans call the table."""
+
+    @abstractmethod
+    def bytes(self, table: TableName) -> int:
+        """Estimate how many bytes the table's rows take in the warehouse."""
+
+    @abstractmethod
+    def fence(self, table: TableName, select: str) -> Digest:
+        """Keep other writers away; see `warehouse.base.Transaction`."""
+
+    def delete(self, table: TableName, condition: str) -> int:
+        """Delete the rows that meet `condition` and return how many there were."""
+        return self.change(table, f"DELETE FROM {self.relation(table)} WHERE {condition}")
+
+    def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
+        """Insert the rows of `select` and return how many there were."""
+        names = listed(columns)
+        return self.change(table, f"INSERT INTO {self.relation(table)} ({names}) {select}")
+
+    def change(self, table: TableName, sql: str) -> int:
+        """Run a statement that changes rows of a table, and return their number."""
+        try:
+            return int(self.session.execute(sql)[0][0])
+        except Exception as error:
+            match failure(error):
+                case Failure.CONSTRAINT:
+                    raise SchemaError(
+                        f"a constraint of {table} forbids it: {error}",
+                        hint="Nothing was changed. Drop the constraint, or mend the rows it "
+                        "speaks of.",
+                    ) from error
+                case Failure.CONFLICT:
+                    raise conflict(error) from error
+            raise
+
+    # -- what the warehouse's owner has made
+
+    @abstractmethod
+    def schemas(self) -> tuple[str, ...]:
+        """Return the schemas, the default one first."""
+
+    @abstractmethod
+    def tables(self) -> frozenset[tuple[str, str]]:
+        """Return the tables, by schema and name."""
+
+    def views(self) -> Mapping[tuple[str, str], str]:
+        """Return the SQL of the views that the engine knows, by schema and name."""
+        return {}
+
+    def macros(self) -> Sequence[tuple[str, str]]:
+        """Return name and body, as a query, of the macros that the engine knows."""
+        return ()
+
+    def partial(self) -> Mapping[tuple[str, str], TableName]:
+        """Return the relations that show rows of a table without the engine's knowing.
+
+        By schema and name; the table is what they stand on.
+        """
+        return {}
+
+
+class AttachedWarehouse(ABC):
+    """See `warehouse.base.Warehouse`.
+
+    It is attached under a name that nobody can guess, so that no SQL of a user reaches the hot
+    table past the view that stands for the whole dataset.
+
+    Attributes:
+        name: What its users call it as a database.
+        alias: What it is called in the engine.
+
+    """
+
+    default_schema: str
+
+    def __init__(self, engine: DuckDBEngine, name: str) -> None:
+        self.engine = engine
+        self.name = name
+        self.alias = f"warehouse_{uuid.uuid4().hex[:12]}"
+
+    def session(self) -> DuckDBSession:
+        """Open a session whose unqualified names are the warehouse's."""
+        return self._session(self.alias)
+
+    @contextmanager
+    def transaction(self) -> Iterator[AttachedTransaction]:
+        """Open a writing transaction: it commits at the end, and rolls back on an error."""
+        session = self.session()
+        try:
+            with translated():
+                session.execute("BEGIN TRANSACTION")
+                transaction = self._transaction(session, self.alias)
+                yield transaction
+                transaction.commit()
+        finally:
+            session.close()
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
+        """Open a transaction that cannot write."""
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Give freed space back to the table, where the warehouse needs to be told."""
+
+    def close(self) -> None:
+        """Give up the warehouse."""
+        self.engine.close()
+
+    def _session(self, alias: str) -> DuckDBSession:
+        session = self.engine.session()
+        session.execute(f"USE {quote(alias)}")
+        return session
+
+    @abstractmethod
+    def _transaction(self, session: DuckDBSession, alias: str) -> AttachedTransaction: ...
+
+    @contextmanager
+    def _reading(self, alias: str) -> Iterator[AttachedTransaction]:
+        session = self._session(alias)
+        try:
+            with translated():
+                session.execute("BEGIN TRANSACTION READ ONLY")
+                yield self._transaction(session, alias)
+        finally:
+            session.close()
+
+
+def conflict(error: BaseException) -> ConflictError:
+    """Say that another writer was first."""
+    return ConflictError(
+        f"another writer was there first: {error}", hint="Run the same command again."
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the engine's errors into Isotherm's."""
+    try:
+        yield
+    except IsothermError:
+        raise
+    except Exception as error:
+        match failure(error):
+            case None:
+                raise
+            case Failure.CONFLICT | Failure.CONSTRAINT:
+                raise conflict(error) from error
+            case Failure.UNREADABLE:
+                raise StorageError(f"the warehouse or the store cannot be used: {error}") from error
+            case Failure.NO_MEMORY:
+                raise IsothermError(
+                    f"there is not enough memory: {error}", hint="Raise [settings] memory."
+                ) from error
+            case Failure.FATAL:
+                raise IsothermError(
+                    f"the warehouse failed, and has to be opened again: {error}",
+                    hint="Mend the cause, then run the same command again.",
+                ) from error
+            case Failure.STOPPED if isinstance(error, RuntimeError):  # DuckDB's word for Ctrl-C
+                raise KeyboardInterrupt from error
+        raise IsothermError(f"the warehouse refused a statement: {error}") from error
