@@ -14,10 +14,10 @@ test: $(READY)  ## run the tests
 	@$(BIN)/pytest -n auto -rs
 
 servers:  ## install the servers that tests use where they are: Debian packages, needs root
-	@echo "Installing Ceph's gateway (ceph-mon, ceph-osd, radosgw) and curl by apt-get; this needs root"
+	@echo "Installing Ceph's gateway, PostgreSQL and curl by apt-get; this needs root"
 	@apt-get -qq update
 	@DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
-	    ceph-mon ceph-osd radosgw curl > /dev/null
+	    ceph-mon ceph-osd radosgw postgresql curl > /dev/null
 
 test-servers: servers test  ## install the servers, then run every test
 

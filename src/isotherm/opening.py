@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from . import config as configuration
 from .config import Config
+from .config.sections import POSTGRES
 from .control import datasets, migrations, parts
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
@@ -19,7 +20,9 @@ from .model.address import Address
 from .model.errors import BusyError, ConfigError
 from .storage.base import Storage
 from .storage.folder import FolderStorage
+from .warehouse.attached import AttachedWarehouse
 from .warehouse.duckdb import DuckDBWarehouse
+from .warehouse.postgres import PostgresWarehouse
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
@@ -86,6 +89,8 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     try:
         storage = _storage(config)
         with warehouse.transaction() as tx:
+            migrations.make_schema(tx)
+        with warehouse.transaction() as tx:
             lake = migrations.migrate(tx)
             migrations.note_store(tx, storage.place)
             used = parts.places(tx)
@@ -96,7 +101,23 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     return config, fresh
 
 
-def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> DuckDBWarehouse:
+def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> AttachedWarehouse:
+    """Attach the warehouse that the config names."""
+    if config.warehouse.url.startswith(POSTGRES):
+        return _postgres(config, read_only=read_only)
+    return _duckdb(config, read_only=read_only, wait=wait)
+
+
+def _postgres(config: Config, *, read_only: bool) -> PostgresWarehouse:
+    engine = DuckDBEngine(temp=config.folder / ".isotherm.tmp", threads=config.settings.threads)
+    try:
+        return PostgresWarehouse(config.warehouse.url, engine, read_only=read_only)
+    except BaseException:
+        engine.close()
+        raise
+
+
+def _duckdb(config: Config, *, read_only: bool, wait: float) -> DuckDBWarehouse:
     file = config.folder / _rest(config, "warehouse", config.warehouse.url, "duckdb")
     if read_only and not file.exists():
         raise _not_set_up(config)
@@ -136,10 +157,12 @@ def _s3(address: Address) -> S3Storage:
 def _catalog(config: Config, storage: Storage, lake: str) -> IcebergCatalog:
     from .catalog.iceberg import IcebergCatalog
 
-    file = config.folder / _rest(config, "catalog", config.catalog.url, "sqlite")
-    return IcebergCatalog(
-        f"sqlite:///{quote(str(file))}", storage.metadata_url(""), lake, storage.access()
-    )
+    url = config.catalog.url
+    if url.startswith(POSTGRES):
+        uri = url.replace("postgresql:", "postgresql+psycopg:", 1)
+    else:
+        uri = f"sqlite:///{quote(str(config.folder / _rest(config, 'catalog', url, 'sqlite')))}"
+    return IcebergCatalog(uri, storage.metadata_url(""), lake, storage.access())
 
 
 def _rest(config: Config, section: str, url: str, scheme: str) -> str:

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from databases import PostgresServer
 from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.model.dataset import TableName
 from isotherm.model.errors import ConflictError, IsothermError, SchemaError
+from isotherm.model.part import Digest
 from isotherm.model.schema import Column
 from isotherm.warehouse.base import Transaction, Warehouse
 from isotherm.warehouse.duckdb import DuckDBWarehouse
+from isotherm.warehouse.postgres import PostgresWarehouse
 
-TRIPS = TableName("main", "trips")
-MakeWarehouse = Callable[[Path], Warehouse]
-WAREHOUSES: dict[str, MakeWarehouse] = {
-    "duckdb": lambda folder: DuckDBWarehouse(folder / "warehouse.duckdb", DuckDBEngine()),
+TRIPS = TableName("lake", "trips")
+
+
+def in_duckdb(request: pytest.FixtureRequest) -> Warehouse:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return DuckDBWarehouse(folder / "warehouse.duckdb", DuckDBEngine())
+
+
+def in_postgres(request: pytest.FixtureRequest) -> Warehouse:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return PostgresWarehouse(server.database(), DuckDBEngine(), lock_timeout=0.5)
+
+
+WAREHOUSES: dict[str, Callable[[pytest.FixtureRequest], Warehouse]] = {
+    "duckdb": in_duckdb,
+    "postgres": in_postgres,
 }
 
 
 @pytest.fixture(params=WAREHOUSES)
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Warehouse]:
-    made = WAREHOUSES[request.param](tmp_path)
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    made = WAREHOUSES[request.param](request)
+    with made.transaction() as tx:
+        tx.execute("CREATE SCHEMA lake")
     with made.transaction() as tx:
         tx.execute(f"CREATE TABLE {tx.relation(TRIPS)} (pickup TIMESTAMP, id INTEGER)")
         tx.insert(TRIPS, ["pickup", "id"], days(10))
@@ -90,7 +107,7 @@ def test_the_columns_of_a_table_are_told_in_order_and_of_none_there_are_none(
 ) -> None:
     with warehouse.snapshot() as tx:
         assert tx.columns(TRIPS) == (Column("pickup", "TIMESTAMP"), Column("id", "INTEGER"))
-        assert tx.columns(TableName("main", "nothing")) == ()
+        assert tx.columns(TableName("lake", "nothing")) == ()
 
 
 def test_values_are_bound(warehouse: Warehouse) -> None:
@@ -112,14 +129,31 @@ def test_who_writes_the_same_row_second_is_told_of_a_conflict(warehouse: Warehou
     assert count(warehouse) == 9
 
 
-def test_a_fence_tells_of_rows_that_were_changed_since_the_snapshot(warehouse: Warehouse) -> None:
-    with warehouse.transaction() as tx:
+def test_rows_that_were_changed_since_the_snapshot_are_not_deleted(warehouse: Warehouse) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(ConflictError))
+        tx = stack.enter_context(warehouse.transaction())
         seen = tx.session.digest(rows(tx))
         with warehouse.transaction() as other:
-            other.execute(f"UPDATE {other.relation(TRIPS)} SET id = 100 WHERE id = 3")
+            _update(other)
         assert tx.session.digest(rows(tx)) == seen
-        found = tx.fence(TRIPS, rows(tx))
-        assert (found.rows, found != seen) == (10, True)
+        _delete_what_was(seen, tx)
+    assert count(warehouse) == 10
+
+
+def test_rows_that_came_since_the_snapshot_are_not_deleted(warehouse: Warehouse) -> None:
+    with suppress(ConflictError), warehouse.transaction() as tx:
+        seen = tx.session.digest(rows(tx))
+        with warehouse.transaction() as other:
+            other.insert(TRIPS, ["pickup", "id"], days(3))
+        _delete_what_was(seen, tx)
+    assert count(warehouse) in (3, 13)
+
+
+def _delete_what_was(seen: Digest, tx: Transaction) -> None:
+    if tx.fence(TRIPS, rows(tx)) != seen:
+        raise ConflictError("the rows are others now")
+    assert tx.delete(TRIPS, "true") == seen.rows
 
 
 def test_a_fence_of_rows_that_nobody_changed_tells_the_same(warehouse: Warehouse) -> None:
@@ -131,16 +165,19 @@ def test_a_fence_of_rows_that_nobody_changed_tells_the_same(warehouse: Warehouse
 def test_behind_a_fence_no_other_writer_changes_the_table_unseen(
     warehouse: Warehouse, early: bool
 ) -> None:
-    """Of a writer who began before the fence or after it."""
-    with ExitStack() as writer, warehouse.transaction() as tx:
-        tx.execute("SELECT 1")
+    """Of a writer who began before the fence or after it: one of the two has to give way."""
+    moved = False
+    with suppress(ConflictError), ExitStack() as writer, warehouse.transaction() as tx:
+        assert tx.session.digest(rows(tx)).rows == 10
         if early:
             _update(writer.enter_context(warehouse.transaction()))
         tx.fence(TRIPS, rows(tx))
         assert tx.delete(TRIPS, "true") == 10
+        moved = True
         with pytest.raises(ConflictError):
             _go_on(writer, None if early else warehouse)
-    assert count(warehouse) == 0
+    assert moved or early
+    assert count(warehouse) == (0 if moved else 10)
 
 
 def _update(tx: Transaction) -> None:
@@ -149,9 +186,11 @@ def _update(tx: Transaction) -> None:
 
 def _go_on(writer: ExitStack, warehouse: Warehouse | None) -> None:
     """Commit what was written, or write now."""
-    if warehouse:
-        _update(writer.enter_context(warehouse.transaction()))
-    writer.close()
+    if warehouse is None:
+        writer.close()
+        return
+    with warehouse.transaction() as late:
+        _update(late)
 
 
 def test_a_fence_leaves_the_table_as_it_was(warehouse: Warehouse) -> None:
@@ -166,12 +205,12 @@ def test_a_fence_leaves_the_table_as_it_was(warehouse: Warehouse) -> None:
 
 
 def test_a_constraint_of_the_table_is_named(warehouse: Warehouse) -> None:
-    keyed = TableName("main", "keyed")
+    keyed = TableName("lake", "keyed")
     with warehouse.transaction() as tx:
         tx.execute(f"CREATE TABLE {tx.relation(keyed)} (pickup TIMESTAMP, id INTEGER UNIQUE)")
         tx.insert(keyed, ["pickup", "id"], days(3))
     with (
-        pytest.raises(SchemaError, match=r"a constraint of main\.keyed"),
+        pytest.raises(SchemaError, match=r"a constraint of lake\.keyed"),
         warehouse.transaction() as tx,
     ):
         tx.insert(keyed, ["pickup", "id"], days(1))

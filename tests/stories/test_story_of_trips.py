@@ -39,9 +39,17 @@ def green(data: Path) -> Trips:
 class Story:
     """A lake in the current folder, and what is known of it without it."""
 
-    def __init__(self, command: CommandLine, trips: Trips, own: OwnReading, store: Store) -> None:
+    def __init__(
+        self,
+        command: CommandLine,
+        trips: Trips,
+        own: OwnReading,
+        store: Store,
+        warehouse: str,
+    ) -> None:
         self.command = command
         self.store = store
+        self.warehouse = warehouse
         self.trips = trips
         self.own = own
         self.policy = dict(POLICY)
@@ -116,19 +124,35 @@ def on_s3(server: S3Server) -> Store:
     return Store(server.url(bucket), months)
 
 
-@pytest.fixture(params=["generated", "yellow", "green", "generated on moto", "generated on rgw"])
+@pytest.fixture(
+    params=[
+        "generated",
+        "yellow",
+        "green",
+        "generated on moto",
+        "generated on rgw",
+        "generated in postgres",
+        "yellow in postgres",
+        "generated on moto in postgres",
+        "generated on rgw in postgres",
+    ]
+)
 def story(
     request: pytest.FixtureRequest, command: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> Story:
     scratch = tmp_path_factory.mktemp("scratch")
-    kind, _, server = request.param.partition(" on ")
+    what, _, database = request.param.partition(" in ")
+    kind, _, server = what.partition(" on ")
     if kind == "generated":
         trips = generated(Path("files"))
     else:
         data = request.getfixturevalue("shared_data")
         trips = yellow(data) if kind == "yellow" else green(data)
     store = on_s3(request.getfixturevalue("s3_server")(server)) if server else in_folder()
-    return Story(command, trips, OwnReading(trips, scratch), store)
+    warehouse = "duckdb:warehouse.duckdb"
+    if database:
+        warehouse = request.getfixturevalue(database).database()
+    return Story(command, trips, OwnReading(trips, scratch), store, warehouse)
 
 
 def test_the_story_of_trips_from_hot_to_archived_and_back(story: Story) -> None:
@@ -146,6 +170,7 @@ def test_the_story_of_trips_from_hot_to_archived_and_back(story: Story) -> None:
 
 def set_up(story: Story) -> None:
     options = ("--clock", story.trips.clock, "--storage", story.store.url)
+    options += ("--warehouse", story.warehouse)
     words(story.command("init", *options).err, ["isotherm.toml"])
     edit("# earliest = 2009-01-01", "earliest = 2010-01-01")
 

@@ -17,6 +17,9 @@ def run(
     storage: Annotated[
         str, typer.Option(help="Where older rows go: file:FOLDER or s3://BUCKET/PREFIX.")
     ] = "file:objects",
+    warehouse: Annotated[
+        str, typer.Option(help="Where recent rows live: duckdb:FILE or postgresql://USER@HOST/DB.")
+    ] = "duckdb:warehouse.duckdb",
 ) -> None:
     """Write a commented isotherm.toml and make control and the catalogue.
 
@@ -24,7 +27,7 @@ def run(
     """
     from ..opening import init_lake
 
-    made, fresh = init_lake(config, template(clock, storage))
+    made, fresh = init_lake(config, template(clock, storage, warehouse))
     if fresh:
         err().message(f"Wrote {made.file}: look at its datasets, then load or plan.")
     else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+from ..config.sections import WarehouseSection
+
 _TEMPLATE = """\
 # Isotherm keeps a table whole while its rows cool down. Relative paths are relative to this file.
 
 [warehouse]
-url = "duckdb:warehouse.duckdb"    # where recent rows live
+url = {warehouse:<28} # where recent rows live: a file, or postgresql://...
 
 [storage]
 url = {storage:<28} # where older rows go: a folder, or s3://bucket/prefix
@@ -16,7 +18,7 @@ url = {storage:<28} # where older rows go: a folder, or s3://bucket/prefix
 # GLACIER = "/mnt/tape"            # a tier of a folder may be another mount
 
 [catalog]
-url = "sqlite:catalog.db"          # the Iceberg catalogue; other engines can read it
+url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 
 [settings]
 # grace          = "1 hour"        # how long readers may use what a move has replaced
@@ -30,7 +32,7 @@ url = "sqlite:catalog.db"          # the Iceberg catalogue; other engines can re
 
 # One section for each table that ages. Its name is its name in SQL.
 [datasets.trips]
-table  = "main.trips"              # the warehouse's table; loading creates it if it is not there
+table  = {table:<25} # the warehouse's table; loading creates it if it is not there
 clock  = "{clock}"                   # the column that ages a row: TIMESTAMP, TIMESTAMPTZ or DATE
 period = "month"                   # month, day or hour
 # subject  = ["rider_id"]          # the columns that identify a person
@@ -49,12 +51,25 @@ expire      = "12 years"           # deleted, when you say: isotherm apply --exp
 """
 
 
-def template(clock: str = "pickup", storage: str = "file:objects") -> str:
+def template(
+    clock: str = "pickup",
+    storage: str = "file:objects",
+    warehouse: str = "duckdb:warehouse.duckdb",
+) -> str:
     """Return a commented config.
 
     Args:
         clock: The clock column of its dataset.
         storage: The URL of its store.
+        warehouse: The URL of its warehouse; one on PostgreSQL has the catalogue beside it.
 
     """
-    return _TEMPLATE.format(clock=clock, storage=json.dumps(storage))
+    section = WarehouseSection.model_construct(url=warehouse)
+    local = section.default_schema == "main"
+    return _TEMPLATE.format(
+        clock=clock,
+        storage=json.dumps(storage),
+        warehouse=json.dumps(warehouse),
+        catalog=json.dumps("sqlite:catalog.db" if local else warehouse),
+        table=json.dumps(f"{section.default_schema}.trips"),
+    )

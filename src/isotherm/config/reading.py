@@ -101,7 +101,10 @@ def checked(file: Path, raw: Mapping[str, object]) -> Config:
         sections = Sections.model_validate(raw)
     except ValidationError as error:
         raise explained(file, error, Sections) from None
-    datasets = {name: _dataset(file, name, part) for name, part in sections.datasets.items()}
+    schema = sections.warehouse.default_schema
+    datasets = {
+        name: _dataset(file, name, part, schema) for name, part in sections.datasets.items()
+    }
     _check_names(file, datasets)
     _check_tiers(file, sections.storage.url, sections.storage.tiers)
     return Config(
@@ -131,11 +134,11 @@ def _text(file: Path) -> str:
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from None
 
 
-def _dataset(file: Path, name: str, section: DatasetSection) -> Dataset:
+def _dataset(file: Path, name: str, section: DatasetSection, schema: str) -> Dataset:
     where = f"datasets.{name}"
     _check_name(file, name)
     try:
-        table = TableName.parse(section.table)
+        table = TableName.parse(section.table, schema)
     except ValueError:
         what = 'write "table" or "schema.table"'
         raise mistake(file, f"{where}.table", section.table, what) from None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -18,6 +19,7 @@ from .mistakes import written
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _SORTED = re.compile(r"\s(asc|desc)$", re.IGNORECASE)
 _PATH = "PATH"
+POSTGRES = "postgresql"
 
 
 def _duration(value: object) -> Duration:
@@ -101,18 +103,19 @@ def _cold_types(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _url(scheme: str, other: Callable[[str], object] | None = None) -> Callable[[str], str]:
-    """Return what checks a URL of a local file.
+def _postgres(value: str) -> None:
+    parts = urlsplit(value)
+    if not value.startswith("postgresql://") or parts.fragment or not parts.path.strip("/"):
+        raise ValueError('write "postgresql://user@host:5432/database"')
 
-    Args:
-        other: Checks URLs of `s3:`, where they are allowed, too.
 
-    """
+def _url(scheme: str, other: str, check_other: Callable[[str], object]) -> Callable[[str], str]:
+    """Return what checks a URL of a local file, or one of another scheme by its own rules."""
 
     def check(value: str) -> str:
         found, colon, rest = value.partition(":")
-        if other and found == "s3":
-            other(value)
+        if found == other:
+            check_other(value)
             return value
         path = rest.removeprefix("//")
         if found == scheme and path and path != ":memory:":
@@ -121,8 +124,9 @@ def _url(scheme: str, other: Callable[[str], object] | None = None) -> Callable[
             raise ValueError(f'what is in memory would be lost; write "{scheme}:{_PATH}"')
         if not colon and value:
             raise ValueError(f'write "{scheme}:{value}"')
-        known = f"{scheme}: and s3:" if other else f"{scheme}:"
-        raise ValueError(f'this version knows {known} alone; write "{scheme}:{_PATH}"')
+        raise ValueError(
+            f'this version knows {scheme}: and {other}: alone; write "{scheme}:{_PATH}"'
+        )
 
     return check
 
@@ -143,20 +147,27 @@ class _Section(BaseModel):
 class WarehouseSection(_Section):
     """Where the hot rows are."""
 
-    url: Annotated[str, AfterValidator(_url("duckdb"))] = "duckdb:warehouse.duckdb"
+    url: Annotated[str, AfterValidator(_url("duckdb", POSTGRES, _postgres))] = (
+        "duckdb:warehouse.duckdb"
+    )
+
+    @property
+    def default_schema(self) -> str:
+        """The schema of a table that is named without one."""
+        return "public" if self.url.startswith(POSTGRES) else "main"
 
 
 class StorageSection(_Section):
     """Where the objects are; `tiers` puts the folder of a tier somewhere else."""
 
-    url: Annotated[str, AfterValidator(_url("file", Address.parse))] = "file:objects"
+    url: Annotated[str, AfterValidator(_url("file", "s3", Address.parse))] = "file:objects"
     tiers: dict[str, str] = Field(default_factory=dict)
 
 
 class CatalogSection(_Section):
     """Where the Iceberg catalogue is."""
 
-    url: Annotated[str, AfterValidator(_url("sqlite"))] = "sqlite:catalog.db"
+    url: Annotated[str, AfterValidator(_url("sqlite", POSTGRES, _postgres))] = "sqlite:catalog.db"
 
 
 class SettingsSection(_Section):

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
+import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,8 +74,13 @@ def write(
     """Add a row to the journal; it counts with the transaction's commit."""
     tx.execute(
         "INSERT INTO isotherm.journal VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-        [uuid.uuid4().hex, at, dataset, move, event, json.dumps(detail, default=str)],
+        [_new_id(), at, dataset, move, event, json.dumps(detail, default=str)],
     )
+
+
+def _new_id() -> str:
+    """Return an id that nobody else has, greater than those that were made before it."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
 
 def head(tx: Transaction) -> Head:
@@ -90,7 +96,7 @@ def seal(tx: Transaction) -> Head:
     last = head(tx)
     rows = tx.execute(
         "SELECT id, written_at, dataset, move, event, detail FROM isotherm.journal "
-        "WHERE seq IS NULL ORDER BY written_at, rowid"
+        "WHERE seq IS NULL ORDER BY written_at, id"
     )
     ids = [row[0] for row in rows]
     chain = [last.hash]

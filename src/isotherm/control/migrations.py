@@ -53,6 +53,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 
+_SCHEMAS = (
+    "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = current_database()"
+)
+
+
+def make_schema(tx: Transaction) -> None:
+    """Make the schema of control, in a transaction before that of its tables.
+
+    DuckDB's reader of PostgreSQL does not find a schema that its own transaction has made.
+    """
+    if "isotherm" not in {row[0] for row in tx.execute(_SCHEMAS)}:
+        tx.execute("CREATE SCHEMA isotherm")
+
 
 def migrate(tx: Transaction) -> str:
     """Make control what this version of Isotherm needs and return the lake's id.
@@ -61,7 +74,6 @@ def migrate(tx: Transaction) -> str:
         ConfigError: control was made by a newer version.
 
     """
-    tx.execute("CREATE SCHEMA IF NOT EXISTS isotherm")
     tx.execute(
         "CREATE TABLE IF NOT EXISTS isotherm.migrations "
         "(version BIGINT NOT NULL, made_at TIMESTAMP NOT NULL)"

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 
@@ -78,6 +79,20 @@ class DuckDBEngine:
             self._root.execute(f"ATTACH {text(str(path))} AS {quote(alias)}{mode}")
         except (duckdb.IOException, duckdb.BinderException) as error:
             raise _busy(path, error) from error
+
+    def attach_postgres(self, url: str, alias: str, *, read_only: bool) -> None:
+        """Attach a PostgreSQL database.
+
+        Raises:
+            StorageError: the server cannot be reached, or does not let us in.
+
+        """
+        self.need("postgres_scanner")
+        mode = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
+        try:
+            self._root.execute(f"ATTACH {text(url)} AS {quote(alias)} ({mode})")
+        except duckdb.Error as error:
+            raise _unreachable(url, error) from None
 
     def need(self, *extensions: str) -> None:
         """Load extensions that are not loaded yet, in this order."""
@@ -218,6 +233,17 @@ def _busy(path: Path, error: duckdb.Error) -> IsothermError:
     if not path.exists():
         return StorageError(f"{path}: there is no such warehouse file", hint="Run: isotherm init")
     return StorageError(f"{path} cannot be opened as a DuckDB file: {message}")
+
+
+def _unreachable(url: str, error: duckdb.Error) -> StorageError:
+    """Say what PostgreSQL said, without the URL: a password may stand in it."""
+    said = str(error).replace(url, "").partition("failed: ")[2] or "it does not answer"
+    parts = urlsplit(url)
+    where = f"{parts.hostname or 'this machine'}{parts.path}"
+    return StorageError(
+        f"the warehouse on PostgreSQL at {where} cannot be opened: {said.strip()}",
+        hint="Look at [warehouse] url. A password is best kept in ~/.pgpass or PGPASSWORD.",
+    )
 
 
 def _holder(message: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..control import parts
 from ..control.inventory import clock_of, missing_table
@@ -170,31 +171,26 @@ def prepare(tx: Transaction, dataset: Dataset, plan: Plan) -> None:
         SchemaError: rows that are there would lose their values.
 
     """
-    relation = tx.relation(dataset.table)
+    table = dataset.table
     if plan.basis.exists:
         for widening in plan.widened:
             _check_rows(tx, dataset, widening)
-            _alter(tx, f"{relation} ALTER COLUMN {quote(widening.column)} TYPE {widening.new}")
+            _alter(partial(tx.widen, table, Column(widening.column, widening.new)))
         for column in plan.added:
-            _alter(tx, f"{relation} ADD COLUMN {quote(column.name)} {column.type}")
+            _alter(partial(tx.add_column, table, column))
     elif plan.added:
-        tx.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(dataset.table.schema)}")
-        tx.session.execute(f"CREATE TABLE {relation} ({_definition(plan.added)})")
+        tx.make_table(table, plan.added)
 
 
-def _alter(tx: Transaction, change: str) -> None:
+def _alter(change: Callable[[], None]) -> None:
     try:
-        tx.session.execute(f"ALTER TABLE {change}")
+        change()
     except Exception as error:
         if failure(error) is Failure.CONFLICT:
             raise ConflictError(f"the table is in use: {error}") from error
         if failure(error):
             raise RigidError(f"the table cannot be altered: {error}") from error
         raise
-
-
-def _definition(columns: Iterable[Column]) -> str:
-    return ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
 
 
 def _check_rows(tx: Transaction, dataset: Dataset, widening: Widening) -> None:

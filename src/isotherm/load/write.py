@@ -23,9 +23,6 @@ from .progress import Meter
 from .source import Source
 from .target import Plan, Widening, look_at, prepare
 
-LOCAL_ROWS = 36_028_797_018_960_000
-"""The row id that DuckDB begins to count at for the rows that a transaction has inserted itself."""
-
 
 @dataclass(frozen=True)
 class Loaded:
@@ -119,9 +116,10 @@ def write(
         if look_at(tx, job.dataset) != plan.basis:
             raise ConflictError(f"{job.dataset.table} was altered by another writer")
         prepare(tx, job.dataset, plan)
-        there = _periods(tx, job.dataset) if _hides_row_ids(tx, job.dataset) else None
+        inserted = tx.inserted(job.dataset.table, job.dataset.clock)
+        there = None if inserted else _periods(tx, job.dataset)
         rows = _insert(tx, job, plan, relation, careful)
-        periods = _brought(tx, job.dataset, there) if rows else {}
+        periods = _brought(tx, job.dataset, inserted, there or {}) if rows else {}
         sha256 = job.fingerprint.sha256()
         job.source.check_unchanged()
         if earlier := loads.find(tx, job.dataset.name, sha256):
@@ -173,28 +171,24 @@ def _insert(tx: Transaction, job: Job, plan: Plan, relation: str, careful: bool)
                 raise
 
 
-def _hides_row_ids(tx: Transaction, dataset: Dataset) -> bool:
-    """Say whether a column of the table has the name that row ids have."""
-    return any(column.name.lower() == "rowid" for column in tx.columns(dataset.table))
-
-
 def _brought(
-    tx: Transaction, dataset: Dataset, there: Mapping[Period, int] | None
+    tx: Transaction, dataset: Dataset, inserted: str | None, there: Mapping[Period, int]
 ) -> dict[Period, int]:
     """Count the rows that this transaction has inserted.
 
     Args:
-        there: The rows before, if those that are new cannot be told apart.
+        inserted: A relation of them, if they can be told apart.
+        there: The rows before, if they cannot.
 
     """
-    if there is None:
-        return _periods(tx, dataset, f"rowid >= {LOCAL_ROWS}")
+    if inserted:
+        return _periods(tx, dataset, inserted)
     now = _periods(tx, dataset)
     return {p: n - there.get(p, 0) for p, n in now.items() if n > there.get(p, 0)}
 
 
-def _periods(tx: Transaction, dataset: Dataset, where: str = "true") -> dict[Period, int]:
-    """Count rows by period; ageless ones are left out."""
+def _periods(tx: Transaction, dataset: Dataset, relation: str = "") -> dict[Period, int]:
+    """Count the rows of a relation, the whole table by default, by period without ageless ones."""
     clock = quote(dataset.clock)
     column = next(c for c in tx.columns(dataset.table) if c.name == dataset.clock)
     if column.type == "TIMESTAMP WITH TIME ZONE":
@@ -203,8 +197,8 @@ def _periods(tx: Transaction, dataset: Dataset, where: str = "true") -> dict[Per
     bucket = f"date_trunc('hour', {clock})" if hourly else f"CAST({clock} AS DATE)"
     rows = tx.session.execute(
         f"SELECT datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket), sum(rows)::BIGINT "
-        f"FROM (SELECT {bucket} AS bucket, count(*) AS rows FROM {tx.relation(dataset.table)} "
-        f"WHERE {where} GROUP BY ALL) "
+        f"FROM (SELECT {bucket} AS bucket, count(*) AS rows "
+        f"FROM {relation or tx.relation(dataset.table)} GROUP BY ALL) "
         "WHERE bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00' "
         "GROUP BY ALL ORDER BY ALL"
     )

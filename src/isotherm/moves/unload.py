@@ -21,6 +21,7 @@ class Unload(Act):
 
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
+        self.tx.check_rows(self.dataset.table, self.condition())
         check_casts(self)
         field_ids = self._field_ids()
         written = (self._write(period, field_ids) for period in self.move.periods)

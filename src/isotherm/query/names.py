@@ -138,13 +138,28 @@ class _Search:
             by_table = name == table.name.casefold() and schema in ("", table.schema.casefold())
             if by_name or by_table:
                 self.datasets.setdefault(dataset.name, dataset)
-            if by_name or (by_table and (schema or table.schema == "main")):
+            if by_name or (by_table and (schema or table.schema == self.owned.default)):
                 return
+        self.check_partial(schema, name)
         for key, sql in self.owned.views.items():
             own_schema, own_name = (part.casefold() for part in key)
             if own_name == name and schema in ("", own_schema) and key not in self.seen:
                 self.seen.add(key)
                 self.views[key] = self.enter_view(*key, sql)
+
+    def check_partial(self, schema: str, name: str) -> None:
+        """Refuse what shows a dataset's hot rows alone, and no cold ones."""
+        for (own_schema, own_name), below in self.owned.partial.items():
+            if own_name.casefold() != name or schema not in ("", own_schema.casefold()):
+                continue
+            for dataset in self.rules.datasets.values():
+                if dataset.table in below:
+                    raise QueryError(
+                        f"{own_schema}.{own_name} was refused: it stands on {dataset.table} in the "
+                        f"warehouse, and would show the hot rows of {dataset.name} alone",
+                        hint=f"Ask {dataset.name} itself: it shows them all. Ask "
+                        f"hot.{dataset.name} if you mean the hot rows.",
+                    )
 
     def enter_view(self, schema: str, name: str, sql: str) -> View:
         found = _VIEW.match(sql)
@@ -155,7 +170,7 @@ class _Search:
             body, proof = self.look_into(statement)
         except QueryError as error:
             raise QueryError(f"the view {name}: {error.message}", hint=error.hint) from error
-        beside = self.neighbours(schema, statement) if schema != "main" else ()
+        beside = self.neighbours(schema, statement) if schema != self.owned.default else ()
         return View(schema, name, found["columns"] or "", body, proof, beside)
 
     def neighbours(self, schema: str, statement: Statement) -> tuple[str, ...]:

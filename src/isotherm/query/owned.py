@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -47,8 +47,8 @@ class Owned:
         return self._tx.tables()
 
     @cached_property
-    def partial(self) -> Mapping[tuple[str, str], TableName]:
-        """The relations that would show hot rows of a table alone, by schema and name."""
+    def partial(self) -> Mapping[tuple[str, str], Sequence[TableName]]:
+        """The tables of which other relations show the hot rows alone, by schema and name."""
         return self._tx.partial()
 
     @cached_property

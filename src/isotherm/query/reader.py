@@ -151,7 +151,7 @@ class Reader:
     def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
         """Open the transaction; what the engine complains of is said in Isotherm's words."""
         context = Context(
-            self._storage, list(self._datasets), self._warehouse.alias, options.timeout
+            self._storage, list(self._datasets), self._warehouse.looking, options.timeout
         )
         with ExitStack() as cleanup:
             try:

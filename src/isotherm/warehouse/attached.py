@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
@@ -55,6 +55,9 @@ class AttachedTransaction(ABC):
     def bytes(self, table: TableName) -> int:
         """Estimate how many bytes the table's rows take in the warehouse."""
 
+    def check_rows(self, table: TableName, condition: str) -> None:  # noqa: B027
+        """See `warehouse.base.Transaction`: what is read by the engine itself is as it is."""
+
     @abstractmethod
     def fence(self, table: TableName, select: str) -> Digest:
         """Keep other writers away; see `warehouse.base.Transaction`."""
@@ -71,7 +74,8 @@ class AttachedTransaction(ABC):
     def change(self, table: TableName, sql: str) -> int:
         """Run a statement that changes rows of a table, and return their number."""
         try:
-            return int(self.session.execute(sql)[0][0])
+            rows = self.session.execute(sql)
+            return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
         except Exception as error:
             match failure(error):
                 case Failure.CONSTRAINT:
@@ -83,6 +87,29 @@ class AttachedTransaction(ABC):
                 case Failure.CONFLICT:
                     raise conflict(error) from error
             raise
+
+    def make_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        """Create a table, and its schema where there is none."""
+        defined = ", ".join(f"{quote(column.name)} {column.type}" for column in columns)
+        self.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self.alias, table.schema)}")
+        self.session.execute(f"CREATE TABLE {self.relation(table)} ({defined})")
+
+    def add_column(self, table: TableName, column: Column) -> None:
+        """Add a column at the table's end."""
+        self.session.execute(
+            f"ALTER TABLE {self.relation(table)} ADD COLUMN {quote(column.name)} {column.type}"
+        )
+
+    def widen(self, table: TableName, column: Column) -> None:
+        """Give a column another type that holds its values."""
+        self.session.execute(
+            f"ALTER TABLE {self.relation(table)} "
+            f"ALTER COLUMN {quote(column.name)} TYPE {column.type}"
+        )
+
+    @abstractmethod
+    def inserted(self, table: TableName, column: str) -> str | None:
+        """See `warehouse.base.Transaction`."""
 
     # -- what the warehouse's owner has made
 
@@ -102,10 +129,10 @@ class AttachedTransaction(ABC):
         """Return name and body, as a query, of the macros that the engine knows."""
         return ()
 
-    def partial(self) -> Mapping[tuple[str, str], TableName]:
-        """Return the relations that show rows of a table without the engine's knowing.
+    def partial(self) -> Mapping[tuple[str, str], Sequence[TableName]]:
+        """Return the relations that show rows of tables without the engine's knowing.
 
-        By schema and name; the table is what they stand on.
+        By schema and name; the tables are what they stand on.
         """
         return {}
 
@@ -119,6 +146,7 @@ class AttachedWarehouse(ABC):
     Attributes:
         name: What its users call it as a database.
         alias: What it is called in the engine.
+        looking: What it is called there by who only looks.
 
     """
 
@@ -127,7 +155,7 @@ class AttachedWarehouse(ABC):
     def __init__(self, engine: DuckDBEngine, name: str) -> None:
         self.engine = engine
         self.name = name
-        self.alias = f"warehouse_{uuid.uuid4().hex[:12]}"
+        self.alias = self.looking = f"warehouse_{uuid.uuid4().hex[:12]}"
 
     def session(self) -> DuckDBSession:
         """Open a session whose unqualified names are the warehouse's."""
@@ -144,7 +172,7 @@ class AttachedWarehouse(ABC):
                 yield transaction
                 transaction.commit()
         finally:
-            session.close()
+            _give_up(session)
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
@@ -174,7 +202,18 @@ class AttachedWarehouse(ABC):
                 session.execute("BEGIN TRANSACTION READ ONLY")
                 yield self._transaction(session, alias)
         finally:
-            session.close()
+            _give_up(session)
+
+
+def _give_up(session: DuckDBSession) -> None:
+    """Roll back what is open, and close.
+
+    Closing alone would do; but where the warehouse is a server that is gone, the engine ends the
+    process when it finds that out while closing.
+    """
+    with suppress(Exception):
+        session.execute("ROLLBACK")
+    session.close()
 
 
 def conflict(error: BaseException) -> ConflictError:

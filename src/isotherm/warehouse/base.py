@@ -39,12 +39,23 @@ class Transaction(Protocol):
         """Estimate how many bytes the table's rows take in the warehouse."""
         ...
 
+    def check_rows(self, table: TableName, condition: str) -> None:
+        """Check that the engine reads the rows that meet `condition` as they are.
+
+        Raises:
+            SchemaError: a value would be read as another, or the rows cannot be deleted alone.
+
+        """
+        ...
+
     def fence(self, table: TableName, select: str) -> Digest:
-        """Keep other writers away from the table until the commit.
+        """Make sure that what this transaction deletes is what it has read.
+
+        Either other writers are kept away until the commit, and who has been there is found by
+        the digest; or the warehouse itself refuses to delete a row that was changed since.
 
         Returns:
-            The digest of the rows of `select` as all others see them now, so that whoever knows
-            them otherwise learns that they were changed since this snapshot.
+            The digest of the rows of `select` as they would be deleted now.
 
         Raises:
             ConflictError: another writer was there first.
@@ -68,6 +79,30 @@ class Transaction(Protocol):
         Raises:
             SchemaError: a constraint of the table forbids it.
 
+        """
+        ...
+
+    def make_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        """Create a table.
+
+        Raises:
+            SchemaError: it has no schema that it could be in.
+
+        """
+        ...
+
+    def add_column(self, table: TableName, column: Column) -> None:
+        """Add a column at the table's end."""
+        ...
+
+    def widen(self, table: TableName, column: Column) -> None:
+        """Give a column another type that holds its values."""
+        ...
+
+    def inserted(self, table: TableName, column: str) -> str | None:
+        """Return a relation with one column of the rows that this transaction has inserted.
+
+        As SQL of `session`; None if these rows cannot be told from the others.
         """
         ...
 

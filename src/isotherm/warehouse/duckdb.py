@@ -18,6 +18,8 @@ from ..model.schema import Column
 from .attached import AttachedTransaction, AttachedWarehouse, conflict
 
 BLOCK_BYTES = 262_144
+LOCAL_ROWS = 36_028_797_018_960_000
+"""The row id that DuckDB begins to count at for the rows that a transaction has inserted itself."""
 
 
 class DuckDBWarehouse(AttachedWarehouse):
@@ -107,6 +109,16 @@ class DuckDBTransaction(AttachedTransaction):
             return fresh.digest(select)
         finally:
             fresh.close()
+
+    def inserted(self, table: TableName, column: str) -> str | None:
+        """Return a relation with one column of the rows that this transaction has inserted.
+
+        None if a column of the table has the name that row ids have.
+        """
+        if any(own.name.lower() == "rowid" for own in self.columns(table)):
+            return None
+        relation = self.relation(table)
+        return f"(SELECT {quote(column)} FROM {relation} WHERE rowid >= {LOCAL_ROWS})"
 
     def schemas(self) -> tuple[str, ...]:
         """Return the schemas, the default one first."""

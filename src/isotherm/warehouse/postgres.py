@@ -1,0 +1,305 @@
+"""A PostgreSQL database as the warehouse: many processes at a time.
+
+Rows are read by DuckDB's postgres extension, on the snapshot of the transaction (REPEATABLE READ)
+that deletes them. What changes many rows runs on the server itself.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from urllib.parse import unquote, urlsplit
+
+from ..engine.base import Row
+from ..engine.duckdb import DuckDBEngine, DuckDBSession
+from ..engine.sql import quote, text
+from ..model.dataset import TableName
+from ..model.errors import SchemaError
+from ..model.part import Digest
+from ..model.schema import Column
+from .attached import AttachedTransaction, AttachedWarehouse
+
+_EXACT = {
+    "boolean": "BOOLEAN",
+    "smallint": "SMALLINT",
+    "integer": "INTEGER",
+    "bigint": "BIGINT",
+    "real": "FLOAT",
+    "double precision": "DOUBLE",
+    "text": "VARCHAR",
+    "character varying": "VARCHAR",
+    "character": "VARCHAR",
+    "json": "VARCHAR",
+    "jsonb": "VARCHAR",
+    "bytea": "BLOB",
+    "uuid": "UUID",
+    "date": "DATE",
+    "time without time zone": "TIME",
+    "timestamp without time zone": "TIMESTAMP",
+    "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
+}
+"""The types whose values the engine reads, and writes back, exactly."""
+
+_NAMES = {"DOUBLE": "double precision", "FLOAT": "real", "BLOB": "bytea", "TINYINT": "smallint"}
+"""What PostgreSQL calls the types that the engine calls otherwise."""
+_MODIFIER = re.compile(r"\([0-9, -]+\)")
+_NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
+_FAR = "294000-01-01"
+"""Timestamps from this year on wrap around when the engine reads them."""
+LOCK_TIMEOUT = 30.0
+"""For how many seconds a transaction waits for another's locks before it gives up."""
+_HIDDEN = "'pg_catalog', 'information_schema', 'pg_toast'"
+
+
+class PostgresWarehouse(AttachedWarehouse):
+    """See `warehouse.base.Warehouse`.
+
+    The database is attached twice: what only looks does so through an attachment that cannot
+    write, whatever the SQL calls.
+    """
+
+    default_schema = "public"
+
+    def __init__(
+        self,
+        url: str,
+        engine: DuckDBEngine,
+        *,
+        read_only: bool = False,
+        lock_timeout: float = LOCK_TIMEOUT,
+    ) -> None:
+        super().__init__(engine, database_of(url))
+        self._lock_timeout = lock_timeout
+        engine.attach_postgres(url, self.looking, read_only=True)
+        if not read_only:
+            self.alias = f"writing_{self.looking}"
+            engine.attach_postgres(url, self.alias, read_only=False)
+
+    def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
+        """Open a transaction that cannot write."""
+        return self._reading(self.looking)
+
+    def compact(self) -> None:
+        """Do nothing: the server's own vacuum gives space back."""
+
+    def _session(self, alias: str) -> DuckDBSession:
+        session = super()._session(alias)
+        session.execute("CALL pg_clear_cache()")  # others may have altered tables since
+        return session
+
+    def _transaction(self, session: DuckDBSession, alias: str) -> PostgresTransaction:
+        transaction = PostgresTransaction(session, alias)
+        if alias == self.alias:
+            milliseconds = int(self._lock_timeout * 1_000)
+            transaction.run(f"SET LOCAL lock_timeout = {milliseconds}")
+        return transaction
+
+
+class PostgresTransaction(AttachedTransaction):
+    """See `warehouse.base.Transaction`."""
+
+    def native(self, sql: str) -> list[Row]:
+        """Run a query on the server, in this transaction."""
+        return self.session.execute(
+            f"SELECT * FROM postgres_query({text(self.alias)}, {text(sql)})"
+        )
+
+    def run(self, sql: str) -> None:
+        """Run a statement on the server, in this transaction."""
+        self.session.execute(f"CALL postgres_execute({text(self.alias)}, {text(sql)})")
+
+    def commit(self) -> None:
+        """Commit; a transaction that the server has given up is an error here, not a success."""
+        self.native("SELECT 1")
+        super().commit()
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """Return the table's columns in order; none if there is no such table.
+
+        A type that the engine does not read exactly keeps PostgreSQL's name, in lower case.
+        """
+        rows = self.native(
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+            f"WHERE attrelid = {_regclass(table)} AND attnum > 0 AND NOT attisdropped "
+            "ORDER BY attnum"
+        )
+        return tuple(Column(name, engine_type(type_)) for name, type_ in rows)
+
+    def scanned(self, table: TableName) -> str:
+        """Return what the engine's plans call the table."""
+        return table.name
+
+    def bytes(self, table: TableName) -> int:
+        """Return what the table and its partitions take on the server's disk, without indexes."""
+        rows = self.native(
+            "WITH RECURSIVE family AS ("
+            f"SELECT {_regclass(table)} AS oid UNION ALL "
+            "SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid) "
+            "SELECT coalesce(sum(pg_table_size(oid)), 0)::bigint FROM family"
+        )
+        return int(rows[0][0])
+
+    def check_rows(self, table: TableName, condition: str) -> None:
+        """Check that the engine reads these rows as they are, and that none drags others along.
+
+        Raises:
+            SchemaError: a value would be read as another one, or a foreign key's rows would go.
+
+        """
+        self._check_references(table)
+        tests = {}
+        for name, type_ in self._types(table):
+            column = quote(name)
+            if _NUMERIC.fullmatch(type_):
+                tests[f"{name} is NaN, which the engine reads as 0"] = f"{column} = 'NaN'"
+            elif type_.startswith("timestamp"):
+                far = f"{column} >= '{_FAR}' AND isfinite({column})"
+                tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
+        if not tests:
+            return
+        counts = ", ".join(f"count(*) FILTER (WHERE {test})" for test in tests.values())
+        found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
+        for what, count in zip(tests, found, strict=True):
+            if count:
+                raise SchemaError(
+                    f"{count} rows of {table} cannot be moved: {what}",
+                    hint="Nothing was moved. Mend the values, then run the same command again.",
+                )
+
+    def fence(self, table: TableName, select: str) -> Digest:
+        """Hash the rows as this snapshot has them: who changed one since fails the deletion.
+
+        Under REPEATABLE READ the server refuses to delete a row that was changed after the
+        snapshot, and a row that came after it is not deleted.
+        """
+        return self.session.digest(select)
+
+    def delete(self, table: TableName, condition: str) -> int:
+        """Delete the rows on the server; through the engine it takes five times as long."""
+        tag = f"$isotherm_{secrets.token_hex(8)}$"
+        block = (
+            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {_name(table)} WHERE {condition}; "
+            "GET DIAGNOSTICS gone = ROW_COUNT; "
+            f"PERFORM set_config('isotherm.deleted', gone::text, true); END {tag}"
+        )
+        self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
+        return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
+
+    def inserted(self, table: TableName, column: str) -> str | None:
+        """Return a relation with one column of the rows that this transaction has inserted."""
+        own = (
+            f"SELECT {quote(column)} FROM {_name(table)} "
+            "WHERE xmin::text = pg_current_xact_id()::xid::text"
+        )
+        return f"postgres_query({text(self.alias)}, {text(own)})"
+
+    def widen(self, table: TableName, column: Column) -> None:
+        """Give a column another type, on the server."""
+        kept = _NAMES.get(column.type, column.type)
+        self.change(
+            table,
+            f"CALL postgres_execute({text(self.alias)}, "
+            + text(f"ALTER TABLE {_name(table)} ALTER COLUMN {quote(column.name)} TYPE {kept}")
+            + ")",
+        )
+        self.session.execute("CALL pg_clear_cache()")
+
+    def make_table(self, table: TableName, columns: Sequence[Column]) -> None:
+        """Create a table; its schema has to be there.
+
+        Raises:
+            SchemaError: it is not.
+
+        """
+        if table.schema not in self.schemas():
+            raise SchemaError(
+                f"there is no schema {table.schema} for the table {table}",
+                hint=f"Make it: CREATE SCHEMA {quote(table.schema)}",
+            )
+        super().make_table(table, columns)
+
+    # -- what the warehouse's owner has made
+
+    def schemas(self) -> tuple[str, ...]:
+        """Return the schemas, the default one first."""
+        rows = self.native(
+            "SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^pg_' "
+            "AND nspname <> 'information_schema' ORDER BY nspname <> 'public', 1"
+        )
+        return tuple(row[0] for row in rows)
+
+    def tables(self) -> frozenset[tuple[str, str]]:
+        """Return the tables and what else can be read like one, by schema and name."""
+        rows = self.native(
+            "SELECT relnamespace::regnamespace::text, relname::text FROM pg_class "
+            "WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
+            f"AND relnamespace::regnamespace::text NOT IN ({_HIDDEN})"
+        )
+        return frozenset((schema, name) for schema, name in rows)
+
+    def partial(self) -> Mapping[tuple[str, str], Sequence[TableName]]:
+        """Return the views over a table, and its partitions: the server knows its rows alone."""
+        rows = self.native(
+            "WITH RECURSIVE stands AS ("
+            "SELECT r.ev_class AS upper, d.refobjid AS lower FROM pg_rewrite r "
+            "JOIN pg_depend d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass "
+            "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class "
+            "UNION SELECT inhrelid, inhparent FROM pg_inherits), "
+            "reach AS (SELECT upper, lower FROM stands "
+            "UNION SELECT reach.upper, stands.lower FROM reach JOIN stands "
+            "ON reach.lower = stands.upper) "
+            "SELECT u.relnamespace::regnamespace::text, u.relname::text, "
+            "l.relnamespace::regnamespace::text, l.relname::text FROM reach "
+            "JOIN pg_class u ON u.oid = reach.upper JOIN pg_class l ON l.oid = reach.lower "
+            f"WHERE l.relnamespace::regnamespace::text NOT IN ({_HIDDEN}) "
+            f"AND u.relnamespace::regnamespace::text NOT IN ({_HIDDEN})"
+        )
+        found: dict[tuple[str, str], list[TableName]] = {}
+        for schema, name, below_schema, below in rows:
+            found.setdefault((schema, name), []).append(TableName(below_schema, below))
+        return found
+
+    def _types(self, table: TableName) -> list[Row]:
+        return self.native(
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+            f"WHERE attrelid = {_regclass(table)} AND attnum > 0 AND NOT attisdropped"
+        )
+
+    def _check_references(self, table: TableName) -> None:
+        """Refuse to delete what drags the rows of another table along."""
+        rows = self.native(
+            "SELECT conname::text, conrelid::regclass::text FROM pg_constraint "
+            f"WHERE contype = 'f' AND confrelid = {_regclass(table)} "
+            "AND confdeltype IN ('c', 'n', 'd')"
+        )
+        if rows:
+            raise SchemaError(
+                f"rows of {table} cannot be moved: with them the foreign key {rows[0][0]} would "
+                f"delete or change rows of {rows[0][1]}",
+                hint="Nothing was moved. Make it ON DELETE RESTRICT, or drop it.",
+            )
+
+
+def engine_type(postgres: str) -> str:
+    """Return the engine's name of a PostgreSQL type; the type's own if no value is sure in it."""
+    if numeric := _NUMERIC.fullmatch(postgres):
+        precision, scale = (int(number) for number in numeric.groups())
+        if precision <= 38 and 0 <= scale <= precision:
+            return f"DECIMAL({precision},{scale})"
+    return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
+
+
+def database_of(url: str) -> str:
+    """Return the database that a URL names; PostgreSQL takes the user's name if it has none."""
+    parts = urlsplit(url)
+    return unquote(parts.path.strip("/")) or unquote(parts.username or "") or "postgres"
+
+
+def _name(table: TableName) -> str:
+    return quote(table.schema, table.name)
+
+
+def _regclass(table: TableName) -> str:
+    return f"to_regclass({text(_name(table))})::oid"
