@@ -16,7 +16,7 @@ from isotherm.storage.folder import MARK, FolderStorage
 
 DATASET = """
 [datasets.trips]
-table = "main.trips"
+table = "trips"
 clock = "pickup"
 """
 NOW = datetime(2019, 7, 1)

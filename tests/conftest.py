@@ -15,7 +15,7 @@ pytest_plugins = ("aged", "command_line", "databases", "servers")
 
 TRIPS = """
 [datasets.trips]
-table = "main.trips"
+table = "trips"
 clock = "pickup"
 
 [datasets.trips.policy]
@@ -33,9 +33,11 @@ def make_lake(tmp_path: Path) -> Iterator[MakeLake]:
     """Return a function that sets up a lake by its config and opens it; all are closed after."""
     opened: list[Lake] = []
 
-    def make(config: str = TRIPS, *, folder: str = ".", **options: object) -> Lake:
+    def make(
+        config: str = TRIPS, *, folder: str = ".", warehouse: str = "", **options: object
+    ) -> Lake:
         file = tmp_path / folder / "isotherm.toml"
-        init_lake(file, config)
+        init_lake(file, f'warehouse.url = "{warehouse}"\n{config}' if warehouse else config)
         opened.append(isotherm.open(file, **options))
         return opened[-1]
 
@@ -67,7 +69,7 @@ def run_sql(lake: Lake, *statements: str) -> list[tuple[object, ...]]:
 
 def make_trips(rows: int = 6_000, start: str = "2018-01-01", minutes: int = 131) -> str:
     """Return the statement that makes a table of trips; 131 minutes apart is about 18 months."""
-    return f"""CREATE TABLE main.trips AS
+    return f"""CREATE TABLE trips AS
         SELECT TIMESTAMP '{start}' + INTERVAL (i * {minutes}) MINUTE AS pickup,
                i::INTEGER AS id, ((i % 97) * 1.25)::DECIMAL(9,2) AS fare, 'x' || (i % 50) AS tag
         FROM range({rows}) t(i)"""

@@ -23,6 +23,7 @@ SETTINGS = {
     "max_connections": "200",
     "log_min_messages": "fatal",
 }
+LOCK_TIMEOUT = "300ms"
 DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -49,10 +50,17 @@ class PostgresServer:
         return psycopg.connect(url or self.url(), autocommit=True)
 
     def database(self) -> str:
-        """Make a database of its own for a test, and return its URL."""
+        """Make a database of its own for a test, and return its URL.
+
+        A test's writers are often of one thread: who waits for another there waits in vain.
+        """
         name = f"lake_{uuid.uuid4().hex[:12]}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+            for statement in (
+                f"CREATE DATABASE {name} TEMPLATE template0",
+                f"ALTER DATABASE {name} SET lock_timeout = '{LOCK_TIMEOUT}'",
+            ):
+                connection.execute(statement)  # type: ignore[arg-type]
         return self.url(name)
 
     def start(self) -> None:

@@ -28,7 +28,7 @@ def in_duckdb(request: pytest.FixtureRequest) -> Warehouse:
 
 def in_postgres(request: pytest.FixtureRequest) -> Warehouse:
     server: PostgresServer = request.getfixturevalue("postgres")
-    return PostgresWarehouse(server.database(), DuckDBEngine(), lock_timeout=0.5)
+    return PostgresWarehouse(server.database(), DuckDBEngine())
 
 
 WAREHOUSES: dict[str, Callable[[pytest.FixtureRequest], Warehouse]] = {

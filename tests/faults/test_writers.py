@@ -11,6 +11,7 @@ import stamina
 
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, run_sql
+from databases import PostgresServer
 from isotherm.engine.base import Row
 from isotherm.engine.duckdb import DuckDBSession
 from isotherm.lake import Lake
@@ -41,10 +42,19 @@ def _no_waiting() -> Iterator[None]:
     stamina.set_testing(False)
 
 
-def make(make_lake: MakeLake, table: str = TABLE) -> Lake:
-    lake = make_lake(CONFIG, clock=Clock())
-    run_sql(lake, table)
+def make(make_lake: MakeLake, table: str = TABLE, warehouse: str = "") -> Lake:
+    lake = make_lake(CONFIG, clock=Clock(), warehouse=warehouse)
+    run_sql(lake, *table.split("; "))
     return lake
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest) -> str:
+    """Return the URL of a warehouse, empty for the default one."""
+    if request.param == "duckdb":
+        return ""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.database()
 
 
 class Writer:
@@ -113,9 +123,9 @@ def apply(lake: Lake, at: dict[Step, list[object]]) -> None:
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("when", WHEN)
 def test_a_write_between_two_steps_is_kept_or_refused(
-    make_lake: MakeLake, write: str, when: Step
+    make_lake: MakeLake, warehouse: str, write: str, when: Step
 ) -> None:
-    lake = make(make_lake)
+    lake = make(make_lake, warehouse=warehouse)
     rows = expected(lake, write)
     writer = Writer(lake, WRITES[write])
     apply(lake, {when: [writer.begin, writer.write, writer.commit]})
@@ -125,9 +135,9 @@ def test_a_write_between_two_steps_is_kept_or_refused(
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("commits", WHEN)
 def test_a_write_of_a_transaction_older_than_the_move_is_kept_or_refused(
-    make_lake: MakeLake, write: str, commits: Step
+    make_lake: MakeLake, warehouse: str, write: str, commits: Step
 ) -> None:
-    lake = make(make_lake)
+    lake = make(make_lake, warehouse=warehouse)
     rows = expected(lake, write)
     writer = Writer(lake, WRITES[write])
     writer.begin()
@@ -137,9 +147,9 @@ def test_a_write_of_a_transaction_older_than_the_move_is_kept_or_refused(
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_write_that_was_made_before_the_move_and_is_committed_after_it_is_kept_or_refused(
-    make_lake: MakeLake, write: str
+    make_lake: MakeLake, warehouse: str, write: str
 ) -> None:
-    lake = make(make_lake)
+    lake = make(make_lake, warehouse=warehouse)
     rows = expected(lake, write)
     writer = Writer(lake, WRITES[write])
     writer.begin()
@@ -150,9 +160,9 @@ def test_a_write_that_was_made_before_the_move_and_is_committed_after_it_is_kept
 
 
 def test_an_insert_into_another_month_does_not_disturb_a_move_that_is_copying(
-    make_lake: MakeLake,
+    make_lake: MakeLake, warehouse: str
 ) -> None:
-    lake = make(make_lake)
+    lake = make(make_lake, warehouse=warehouse)
     writer = Writer(lake, "INSERT INTO trips VALUES (TIMESTAMP '2019-06-30', 5000, 7)")
     apply(lake, {Step.VERIFY: [writer.begin, writer.write, writer.commit]})
     assert writer.said_yes
@@ -160,8 +170,10 @@ def test_an_insert_into_another_month_does_not_disturb_a_move_that_is_copying(
     assert ids(lake) == [*range(120), 5000]
 
 
-def test_a_move_that_meets_a_writer_once_is_made_again_whole(make_lake: MakeLake) -> None:
-    lake = make(make_lake)
+def test_a_move_that_meets_a_writer_once_is_made_again_whole(
+    make_lake: MakeLake, warehouse: str
+) -> None:
+    lake = make(make_lake, warehouse=warehouse)
     rows = expected(lake, "update")
     writer = Writer(lake, WRITES["update"])
     apply(lake, {Step.REGISTER: [writer.begin, writer.write, writer.commit]})
@@ -172,9 +184,9 @@ def test_a_move_that_meets_a_writer_once_is_made_again_whole(make_lake: MakeLake
 
 
 def test_a_move_that_meets_a_writer_every_time_fails_and_changes_nothing(
-    make_lake: MakeLake,
+    make_lake: MakeLake, warehouse: str
 ) -> None:
-    lake = make(make_lake)
+    lake = make(make_lake, warehouse=warehouse)
     attempts = []
 
     def watch(move: Move, step: Step) -> None:
@@ -182,7 +194,9 @@ def test_a_move_that_meets_a_writer_every_time_fails_and_changes_nothing(
             attempts.append(step)
             run_sql(lake, f"UPDATE trips SET fare = fare + 1 WHERE {MARCH}")
 
-    with pytest.raises(MovesFailed, match="were changed while they were moved"):
+    with pytest.raises(
+        MovesFailed, match="were changed while they were moved|another writer was there first"
+    ):
         lake.apply(plan_of(lake, "2018-03"), watch=Watch(step=watch))
     assert len(attempts) == 3
     assert tiers_of(lake)["2018-03"] == "hot"
@@ -198,9 +212,9 @@ KEYED = TABLE.replace(
 
 @pytest.mark.parametrize("write", WRITES)
 def test_a_table_with_a_primary_key_is_fenced_like_any_other(
-    make_lake: MakeLake, write: str
+    make_lake: MakeLake, warehouse: str, write: str
 ) -> None:
-    lake = make(make_lake, KEYED)
+    lake = make(make_lake, KEYED, warehouse)
     rows = expected(lake, write)
     writer = Writer(lake, WRITES[write])
     apply(lake, {Step.FENCE: [writer.begin, writer.write, writer.commit]})

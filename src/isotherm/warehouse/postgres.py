@@ -48,8 +48,9 @@ _MODIFIER = re.compile(r"\([0-9, -]+\)")
 _NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
 _FAR = "294000-01-01"
 """Timestamps from this year on wrap around when the engine reads them."""
-LOCK_TIMEOUT = 30.0
-"""For how many seconds a transaction waits for another's locks before it gives up."""
+LOCK_TIMEOUT = "30s"
+"""How long a move waits for another's locks, where the role or the database does not say."""
+_LOCK_TIMEOUT_OF = "SELECT * FROM postgres_query(?, 'SELECT current_setting(''lock_timeout'')')"
 _HIDDEN = "'pg_catalog', 'information_schema', 'pg_toast'"
 
 
@@ -68,14 +69,15 @@ class PostgresWarehouse(AttachedWarehouse):
         engine: DuckDBEngine,
         *,
         read_only: bool = False,
-        lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
         super().__init__(engine, database_of(url))
-        self._lock_timeout = lock_timeout
         engine.attach_postgres(url, self.looking, read_only=True)
         if not read_only:
             self.alias = f"writing_{self.looking}"
             engine.attach_postgres(url, self.alias, read_only=False)
+        session = engine.session()
+        self._has_timeout = session.execute(_LOCK_TIMEOUT_OF, [self.looking])[0][0] != "0"
+        session.close()
 
     def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
         """Open a transaction that cannot write."""
@@ -91,9 +93,8 @@ class PostgresWarehouse(AttachedWarehouse):
 
     def _transaction(self, session: DuckDBSession, alias: str) -> PostgresTransaction:
         transaction = PostgresTransaction(session, alias)
-        if alias == self.alias:
-            milliseconds = int(self._lock_timeout * 1_000)
-            transaction.run(f"SET LOCAL lock_timeout = {milliseconds}")
+        if alias == self.alias and not self._has_timeout:
+            transaction.run(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
         return transaction
 
 
@@ -159,7 +160,10 @@ class PostgresTransaction(AttachedTransaction):
                 tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
         if not tests:
             return
-        counts = ", ".join(f"count(*) FILTER (WHERE {test})" for test in tests.values())
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE {test}) AS test_{number}"
+            for number, test in enumerate(tests.values())
+        )
         found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
         for what, count in zip(tests, found, strict=True):
             if count:
@@ -195,15 +199,17 @@ class PostgresTransaction(AttachedTransaction):
         )
         return f"postgres_query({text(self.alias)}, {text(own)})"
 
+    def add_column(self, table: TableName, column: Column) -> None:
+        """Add a column at the table's end, on the server."""
+        self._alter(table, f"ADD COLUMN {quote(column.name)} {_postgres_type(column.type)}")
+
     def widen(self, table: TableName, column: Column) -> None:
-        """Give a column another type, on the server."""
-        kept = _NAMES.get(column.type, column.type)
-        self.change(
-            table,
-            f"CALL postgres_execute({text(self.alias)}, "
-            + text(f"ALTER TABLE {_name(table)} ALTER COLUMN {quote(column.name)} TYPE {kept}")
-            + ")",
-        )
+        """Give a column another type that holds its values, on the server."""
+        type_ = _postgres_type(column.type)
+        self._alter(table, f"ALTER COLUMN {quote(column.name)} TYPE {type_}")
+
+    def _alter(self, table: TableName, change: str) -> None:
+        self.run(f"ALTER TABLE {_name(table)} {change}")
         self.session.execute("CALL pg_clear_cache()")
 
     def make_table(self, table: TableName, columns: Sequence[Column]) -> None:
@@ -289,6 +295,10 @@ def engine_type(postgres: str) -> str:
         if precision <= 38 and 0 <= scale <= precision:
             return f"DECIMAL({precision},{scale})"
     return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
+
+
+def _postgres_type(engine: str) -> str:
+    return _NAMES.get(engine, engine)
 
 
 def database_of(url: str) -> str:
