@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,9 +108,9 @@ def _version(folder: Path) -> Sequence[int]:
     return [int(said)] if said.isdigit() else [0]
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """Start PostgreSQL with a cluster of its own; never the system's."""
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """Start PostgreSQL with a cluster of its own, never the system's, and stop it at the end."""
     commands = postgres_commands()
     if not commands:
         pytest.skip("there is no PostgreSQL server: make servers installs it")
@@ -130,3 +131,10 @@ def postgres() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Start PostgreSQL for all tests of a session."""
+    with running() as server:
+        yield server

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +32,7 @@ from .query.reader import Archived, Options, Reader
 from .query.result import Result
 from .storage.base import Storage
 from .warehouse.attached import AttachedWarehouse
+from .warehouse.lease import always
 
 if TYPE_CHECKING:
     from .catalog.iceberg import IcebergCatalog
@@ -62,7 +62,6 @@ class Lake:
         self.storage = storage
         self.clock = clock
         self._make_catalog = catalog
-        self._holder = uuid.uuid4().hex
         self._moving = threading.Lock()
 
     @cached_property
@@ -233,6 +232,7 @@ class Lake:
 
         Raises:
             RequestError: the plan's as-of lies in the future.
+            BusyError: another process is at work on this lake.
             StalePlanError: the plan no longer fits what is there; nothing was done.
             MovesFailed: some moves failed; the others are done.
 
@@ -240,8 +240,9 @@ class Lake:
         from .moves import recovery
         from .moves.applying import Limits, Watch, apply_plan
 
-        with self._moving, self._bounded_memory():
-            ports = self.ports(exclusive=exclusive)
+        memory = self.warehouse.engine.bounded(self.config.settings.memory)
+        with self._moving, self.warehouse.lease() as held, memory:
+            ports = self.ports(exclusive=exclusive, held=held)
             recovery.recover(ports)
             if plan:
                 self.check(plan)
@@ -318,7 +319,7 @@ class Lake:
 
     # -- holding
 
-    def ports(self, *, exclusive: bool = False) -> Ports:
+    def ports(self, *, exclusive: bool = False, held: Callable[[], None] = always) -> Ports:
         """Return what the moves act on."""
         from .moves.base import Ports
 
@@ -333,8 +334,9 @@ class Lake:
             self.clock,
             self.config.settings.grace.length,
             lake,
-            self._holder,
+            self.warehouse.holder,
             exclusive,
+            held,
         )
 
     def connection(self) -> Any:
@@ -389,12 +391,3 @@ class Lake:
         """Seal the journal's new rows; where another writer is at it, the next one does."""
         with suppress(ConflictError), self.warehouse.transaction() as tx:
             journal.seal(tx)
-
-    @contextmanager
-    def _bounded_memory(self) -> Iterator[None]:
-        """Bound the engine's memory while moves run."""
-        self.warehouse.engine.limit_memory(self.config.settings.memory)
-        try:
-            yield
-        finally:
-            self.warehouse.engine.limit_memory(None)

@@ -61,6 +61,7 @@ def open_lake(
         with warehouse.snapshot() as tx:
             if not migrations.is_made(tx):
                 raise _not_set_up(config)
+            migrations.check(tx)
             lake = migrations.lake_id(tx)
             storage = _storage(config)
             migrations.check_store(tx, storage.place)
@@ -95,6 +96,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
             migrations.note_store(tx, storage.place)
             used = parts.places(tx)
         storage.claim(lake, used)
+        _make_catalog_schema(config)
         _catalog(config, storage, lake)
     finally:
         warehouse.close()
@@ -104,14 +106,14 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
 def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> AttachedWarehouse:
     """Attach the warehouse that the config names."""
     if config.warehouse.url.startswith(POSTGRES):
-        return _postgres(config, read_only=read_only)
+        return _postgres(config, read_only=read_only, wait=wait)
     return _duckdb(config, read_only=read_only, wait=wait)
 
 
-def _postgres(config: Config, *, read_only: bool) -> PostgresWarehouse:
+def _postgres(config: Config, *, read_only: bool, wait: float) -> PostgresWarehouse:
     engine = DuckDBEngine(temp=config.folder / ".isotherm.tmp", threads=config.settings.threads)
     try:
-        return PostgresWarehouse(config.warehouse.url, engine, read_only=read_only)
+        return PostgresWarehouse(config.warehouse.url, engine, read_only=read_only, wait=wait)
     except BaseException:
         engine.close()
         raise
@@ -154,12 +156,20 @@ def _s3(address: Address) -> S3Storage:
     return S3Storage(address)
 
 
+def _make_catalog_schema(config: Config) -> None:
+    if config.catalog.url.startswith(POSTGRES):
+        from .catalog import server
+
+        server.make_schema(config.catalog.url)
+
+
 def _catalog(config: Config, storage: Storage, lake: str) -> IcebergCatalog:
+    from .catalog import server
     from .catalog.iceberg import IcebergCatalog
 
     url = config.catalog.url
     if url.startswith(POSTGRES):
-        uri = url.replace("postgresql:", "postgresql+psycopg:", 1)
+        uri = server.uri(url)
     else:
         uri = f"sqlite:///{quote(str(config.folder / _rest(config, 'catalog', url, 'sqlite')))}"
     return IcebergCatalog(uri, storage.metadata_url(""), lake, storage.access())

@@ -236,8 +236,8 @@ class _Warehouse(_Port):
         super().__init__(port, tick, "warehouse", ())
 
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        with self._port.transaction() as tx:
+    def transaction(self, *arguments: Any) -> Iterator[Any]:
+        with self._port.transaction(*arguments) as tx:
             yield _Transaction(tx, self._tick)
             self._tick("before commit")
 

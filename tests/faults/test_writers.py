@@ -195,7 +195,7 @@ def test_a_move_that_meets_a_writer_every_time_fails_and_changes_nothing(
             run_sql(lake, f"UPDATE trips SET fare = fare + 1 WHERE {MARCH}")
 
     with pytest.raises(
-        MovesFailed, match="were changed while they were moved|another writer was there first"
+        MovesFailed, match=r"were changed while they were moved|another writer was there first"
     ):
         lake.apply(plan_of(lake, "2018-03"), watch=Watch(step=watch))
     assert len(attempts) == 3

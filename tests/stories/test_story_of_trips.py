@@ -197,7 +197,8 @@ def see_what_is_due(story: Story) -> None:
     ageless = story.command("status", "trips", "--format", "json").json["datasets"][0]["ageless"]
     assert sum(item["rows"] for item in ageless) == early
     plan = story.command("plan", "trips", *story.as_of)
-    words(plan.flat, ["due and refused", "it never pays", "months"])
+    if story.warehouse.startswith("duckdb"):  # PostgreSQL's rows take more room: it pays sooner
+        words(plan.flat, ["due and refused", "it never pays", "months"])
     planned = story.command.moves(*story.as_of, *story.even)
     assert planned == [
         ("unload", (month,), tier) for month, tier in story.tiers().items() if tier != "hot"

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from .. import __version__
 from ..model.errors import IsothermError
-from . import apply, demo, explain, init, journal, load, pause, plan, restore, sql, status
+from . import apply, demo, explain, grants, init, journal, load, pause, plan, restore, sql, status
 from .options import INTERRUPTED
 from .output import Console
 
@@ -49,6 +49,7 @@ for _verb in (init, load, status, plan, apply, explain, sql, restore):
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("journal")(journal.run)
+app.command("grants")(grants.run)
 app.command("demo")(demo.run)
 
 

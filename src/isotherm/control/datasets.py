@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from ..model.dataset import Dataset
+from ..model.dataset import Dataset, TableName
 from ..model.errors import ConfigError
 from ..warehouse.base import Transaction
 
@@ -20,6 +20,12 @@ def remember(tx: Transaction, dataset: Dataset, now: datetime) -> None:
             "INSERT INTO isotherm.datasets VALUES (?, ?, ?, ?, ?)",
             [dataset.name, str(dataset.table), dataset.clock, dataset.unit.value, now],
         )
+
+
+def remembered(tx: Transaction, name: str) -> tuple[TableName, str] | None:
+    """Return table and clock of a dataset as they were written down; None if it never was."""
+    rows = tx.execute("SELECT table_name, clock FROM isotherm.datasets WHERE dataset = ?", [name])
+    return (TableName.parse(rows[0][0]), rows[0][1]) if rows else None
 
 
 def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:

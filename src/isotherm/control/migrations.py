@@ -51,6 +51,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             dataset VARCHAR NOT NULL, file VARCHAR NOT NULL, line BIGINT NOT NULL,
             reason VARCHAR NOT NULL, raw VARCHAR, quarantined_at TIMESTAMP NOT NULL)""",
     ),
+    (
+        # Who applies, where several processes could.
+        """CREATE TABLE isotherm.leases (
+            name VARCHAR NOT NULL PRIMARY KEY, holder VARCHAR NOT NULL, who VARCHAR NOT NULL,
+            until TIMESTAMP NOT NULL)""",
+    ),
 )
 
 _SCHEMAS = (
@@ -74,16 +80,12 @@ def migrate(tx: Transaction) -> str:
         ConfigError: control was made by a newer version.
 
     """
+    make_schema(tx)
     tx.execute(
         "CREATE TABLE IF NOT EXISTS isotherm.migrations "
         "(version BIGINT NOT NULL, made_at TIMESTAMP NOT NULL)"
     )
-    done = int(tx.execute("SELECT coalesce(max(version), 0) FROM isotherm.migrations")[0][0])
-    if done > len(MIGRATIONS):
-        raise ConfigError(
-            f"control is of version {done}, this Isotherm knows {len(MIGRATIONS)}",
-            hint="Upgrade Isotherm: pip install --upgrade isotherm",
-        )
+    done = _version(tx)
     for version, statements in enumerate(MIGRATIONS[done:], start=done + 1):
         for statement in statements:
             tx.execute(statement)
@@ -93,6 +95,30 @@ def migrate(tx: Transaction) -> str:
     if done == 0:
         tx.execute("INSERT INTO isotherm.settings VALUES ('lake', ?)", [uuid.uuid4().hex])
     return lake_id(tx)
+
+
+def check(tx: Transaction) -> None:
+    """Check that control is what this version of Isotherm needs.
+
+    Raises:
+        ConfigError: it was made by another one.
+
+    """
+    if _version(tx) < len(MIGRATIONS):
+        raise ConfigError(
+            "control was made by an older Isotherm",
+            hint="Bring it up to date, with everything in it: isotherm init",
+        )
+
+
+def _version(tx: Transaction) -> int:
+    done = int(tx.execute("SELECT coalesce(max(version), 0) FROM isotherm.migrations")[0][0])
+    if done > len(MIGRATIONS):
+        raise ConfigError(
+            f"control is of version {done}, this Isotherm knows {len(MIGRATIONS)}",
+            hint="Upgrade Isotherm: pip install --upgrade isotherm",
+        )
+    return done
 
 
 def is_made(tx: Transaction) -> bool:

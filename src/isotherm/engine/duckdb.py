@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -123,11 +124,13 @@ class DuckDBEngine:
         listed = ", ".join(f"{name} {text(value)}" for name, value in options.items())
         self._root.execute(f"CREATE OR REPLACE SECRET isotherm_store (TYPE s3, {listed})")
 
-    def limit_memory(self, limit: str | None) -> None:
-        """Bound the memory of all sessions; None is the engine's own bound."""
-        if limit:
-            self._root.execute(f"SET memory_limit = {text(limit)}")
-        else:
+    @contextmanager
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Bound the memory of all sessions for a while."""
+        self._root.execute(f"SET memory_limit = {text(memory)}")
+        try:
+            yield
+        finally:
             self._root.execute("RESET memory_limit")
 
     def confine(self, urls: Iterable[str]) -> None:

@@ -53,7 +53,13 @@ CLOCK_TYPES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the warehouse's table, or of the Iceberg table."""
+    """A column of the warehouse's table, or of the Iceberg table.
+
+    Attributes:
+        type: As DuckDB writes it. One in small letters is a type of the warehouse alone, whose
+            values the engine cannot read exactly, as whatever they were kept.
+
+    """
 
     name: str
     type: str
@@ -121,7 +127,15 @@ def cold_columns(
     cast = cast or {}
     found = []
     for column in columns:
-        kept = cold_type(cast.get(column.name, column.type))
+        foreign = column.type != column.type.upper()
+        kept = None if foreign else cold_type(cast.get(column.name, column.type))
+        if foreign:
+            raise SchemaError(
+                f"column {column.name} of {table} has type {column.type}, "
+                "which does not survive the trip to Parquet and back",
+                hint=f"Give it another, as text: ALTER TABLE {table} "
+                f"ALTER COLUMN {column.name} TYPE text",
+            )
         if kept is None:
             nearest = _KEEP_AS.get(column.type, "VARCHAR")
             raise SchemaError(

@@ -19,6 +19,7 @@ from ..model.schema import Column, cold_columns, names_now
 from ..plan.plan import Move
 from ..storage.base import Storage
 from ..warehouse.base import Transaction, Warehouse
+from ..warehouse.lease import always
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Ports:
         lake: The id that marks everything of this lake.
         holder: Who acts, in intents.
         exclusive: Nobody else writes: tables need no fence.
+        held: Raises `BusyError` if another process has taken over.
 
     """
 
@@ -42,6 +44,7 @@ class Ports:
     lake: str
     holder: str
     exclusive: bool = False
+    held: Callable[[], None] = always
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 
 from ..catalog.iceberg import Pin
-from ..control import intents, journal, pins, removals
+from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
 from ..model.errors import ConflictError, IsothermError, StorageError
 from ..model.part import Location
@@ -162,6 +163,22 @@ def sweep(ports: Ports, dataset: str) -> None:
     _remove_all(ports, due)
 
 
+def drop_partitions(ports: Ports, name: str) -> None:
+    """Drop the warehouse's own partitions whose rows have left, once the grace is over.
+
+    One that somebody is at work on stays until the next time.
+    """
+    with ports.warehouse.snapshot() as tx:
+        known = datasets.remembered(tx, name)
+        late = ports.clock() - ports.grace
+        moved = {part.period for part in parts.of_dataset(tx, name) if part.created_at <= late}
+    if known and moved:
+        table, clock = known
+        for partition in ports.warehouse.partitions(table, clock, moved, own=True):
+            with suppress(ConflictError):
+                ports.warehouse.drop_if_empty(partition)
+
+
 def tidy(ports: Ports) -> tuple[IsothermError, ...]:
     """Bring main to every pin, seal the journal and remove what is due.
 
@@ -170,10 +187,10 @@ def tidy(ports: Ports) -> tuple[IsothermError, ...]:
 
     """
     with ports.warehouse.snapshot() as tx:
-        datasets = intents.datasets(tx)
+        names = intents.datasets(tx)
     jobs: list[Callable[[], object]] = [partial(seal, ports)]
-    for dataset in datasets:
-        jobs += [partial(publish, ports, dataset), partial(sweep, ports, dataset)]
+    for name in names:
+        jobs += [partial(job, ports, name) for job in (publish, sweep, drop_partitions)]
     jobs.append(partial(remove_due, ports))
     return tuple(error for job in jobs if (error := _failure(job)))
 

@@ -74,6 +74,7 @@ class Runner:
         raise AssertionError("unreachable")
 
     def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
+        self.ports.held()
         order = steps(move.kind)
         begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
         try:
@@ -84,7 +85,9 @@ class Runner:
             raise
         try:
             self.observe(move, Step.BEGIN)
-            with self.ports.warehouse.transaction() as tx:
+            warehouse = self.ports.warehouse
+            lock = warehouse.partitions(dataset.table, dataset.clock, move.periods)
+            with warehouse.transaction(lock) as tx:
                 act = ACTS[move.kind](self.ports, dataset, move, intent.move, tx)
                 if act.locations() != intent.locations:
                     raise ConflictError(f"what is there of {move.span} has just changed")

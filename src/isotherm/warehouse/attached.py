@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ..engine.base import Row
@@ -14,7 +14,9 @@ from ..engine.sql import listed, quote
 from ..model.dataset import TableName
 from ..model.errors import ConflictError, IsothermError, SchemaError, StorageError
 from ..model.part import Digest
+from ..model.period import Period
 from ..model.schema import Column
+from .lease import always
 
 
 class AttachedTransaction(ABC):
@@ -54,6 +56,10 @@ class AttachedTransaction(ABC):
     @abstractmethod
     def bytes(self, table: TableName) -> int:
         """Estimate how many bytes the table's rows take in the warehouse."""
+
+    def lock(self, table: TableName) -> None:
+        """Keep other writers away from a partition; first of all in the transaction."""
+        raise NotImplementedError(f"{table} is no partition")
 
     def check_rows(self, table: TableName, condition: str) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: what is read by the engine itself is as it is."""
@@ -147,6 +153,7 @@ class AttachedWarehouse(ABC):
         name: What its users call it as a database.
         alias: What it is called in the engine.
         looking: What it is called there by who only looks.
+        holder: Who uses it, in intents and leases; another one each time.
 
     """
 
@@ -155,6 +162,7 @@ class AttachedWarehouse(ABC):
     def __init__(self, engine: DuckDBEngine, name: str) -> None:
         self.engine = engine
         self.name = name
+        self.holder = uuid.uuid4().hex
         self.alias = self.looking = f"warehouse_{uuid.uuid4().hex[:12]}"
 
     def session(self) -> DuckDBSession:
@@ -162,13 +170,20 @@ class AttachedWarehouse(ABC):
         return self._session(self.alias)
 
     @contextmanager
-    def transaction(self) -> Iterator[AttachedTransaction]:
-        """Open a writing transaction: it commits at the end, and rolls back on an error."""
+    def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[AttachedTransaction]:
+        """Open a writing transaction: it commits at the end, and rolls back on an error.
+
+        Args:
+            lock: Tables that nobody else writes meanwhile, of those that `partitions` returned.
+
+        """
         session = self.session()
         try:
             with translated():
                 session.execute("BEGIN TRANSACTION")
                 transaction = self._transaction(session, self.alias)
+                for table in lock:
+                    transaction.lock(table)
                 yield transaction
                 transaction.commit()
         finally:
@@ -177,6 +192,21 @@ class AttachedWarehouse(ABC):
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
         """Open a transaction that cannot write."""
+
+    def partitions(
+        self, table: TableName, clock: str, periods: Iterable[Period], *, own: bool = False
+    ) -> tuple[TableName, ...]:
+        """See `warehouse.base.Warehouse`: there are none."""
+        return ()
+
+    def drop_if_empty(self, partition: TableName) -> bool:
+        """See `warehouse.base.Warehouse`: there are none."""
+        raise NotImplementedError(f"{partition} is no partition")
+
+    @contextmanager
+    def lease(self) -> Iterator[Callable[[], None]]:
+        """See `warehouse.base.Warehouse`: where one process at a time writes, it holds it."""
+        yield always
 
     @abstractmethod
     def compact(self) -> None:

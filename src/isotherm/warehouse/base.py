@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..engine.base import Row, Session
 from ..model.dataset import TableName
 from ..model.part import Digest
+from ..model.period import Period
 from ..model.schema import Column
 
 
@@ -112,12 +113,49 @@ class Warehouse(Protocol):
 
     default_schema: str
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Open a writing transaction: it commits at the end, and rolls back on an error."""
+    def transaction(self, lock: Sequence[TableName] = ()) -> AbstractContextManager[Transaction]:
+        """Open a writing transaction: it commits at the end, and rolls back on an error.
+
+        Args:
+            lock: Tables that nobody else writes meanwhile, of those that `partitions` returned.
+
+        """
+        ...
+
+    def partitions(
+        self, table: TableName, clock: str, periods: Iterable[Period], *, own: bool = False
+    ) -> tuple[TableName, ...]:
+        """Return the native partitions of a table that hold one of some periods each.
+
+        Args:
+            own: Those that we may drop; those that we may delete from if not.
+
+        """
+        ...
+
+    def drop_if_empty(self, partition: TableName) -> bool:
+        """Drop a native partition; False if it has rows.
+
+        Raises:
+            ConflictError: somebody is at work on it, or on its table.
+
+        """
         ...
 
     def snapshot(self) -> AbstractContextManager[Transaction]:
         """Open a transaction that cannot write."""
+        ...
+
+    def lease(self) -> AbstractContextManager[Callable[[], None]]:
+        """Be the only one who applies, among all processes.
+
+        Yields:
+            A function that raises `BusyError` once that is no longer so.
+
+        Raises:
+            BusyError: another one does.
+
+        """
         ...
 
     def compact(self) -> None:

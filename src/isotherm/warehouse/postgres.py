@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote as escaped
 from urllib.parse import unquote, urlsplit
 
 from ..engine.base import Row
@@ -18,8 +19,11 @@ from ..engine.sql import quote, text
 from ..model.dataset import TableName
 from ..model.errors import SchemaError
 from ..model.part import Digest
+from ..model.period import Period
 from ..model.schema import Column
-from .attached import AttachedTransaction, AttachedWarehouse
+from . import partitions
+from .attached import AttachedTransaction, AttachedWarehouse, translated
+from .lease import application, held
 
 _EXACT = {
     "boolean": "BOOLEAN",
@@ -51,6 +55,8 @@ _FAR = "294000-01-01"
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
 _LOCK_TIMEOUT_OF = "SELECT * FROM postgres_query(?, 'SELECT current_setting(''lock_timeout'')')"
+DROP_TIMEOUT = "1s"
+"""How long the drop of an empty partition waits; others wait behind it meanwhile."""
 _HIDDEN = "'pg_catalog', 'information_schema', 'pg_toast'"
 
 
@@ -69,8 +75,11 @@ class PostgresWarehouse(AttachedWarehouse):
         engine: DuckDBEngine,
         *,
         read_only: bool = False,
+        wait: float = 0.0,
     ) -> None:
         super().__init__(engine, database_of(url))
+        self._wait = wait
+        url = _named(url, application(self.holder))
         engine.attach_postgres(url, self.looking, read_only=True)
         if not read_only:
             self.alias = f"writing_{self.looking}"
@@ -79,12 +88,50 @@ class PostgresWarehouse(AttachedWarehouse):
         self._has_timeout = session.execute(_LOCK_TIMEOUT_OF, [self.looking])[0][0] != "0"
         session.close()
 
-    def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
+    @contextmanager
+    def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[PostgresTransaction]:
+        """Open a writing transaction: it commits at the end, and rolls back on an error."""
+        with super().transaction(lock) as tx:
+            assert isinstance(tx, PostgresTransaction)
+            yield tx
+
+    @contextmanager
+    def snapshot(self) -> Iterator[PostgresTransaction]:
         """Open a transaction that cannot write."""
-        return self._reading(self.looking)
+        with self._reading(self.looking) as tx:
+            assert isinstance(tx, PostgresTransaction)
+            yield tx
 
     def compact(self) -> None:
         """Do nothing: the server's own vacuum gives space back."""
+
+    def partitions(
+        self, table: TableName, clock: str, periods: Iterable[Period], *, own: bool = False
+    ) -> tuple[TableName, ...]:
+        """Return the native partitions of a table that hold one of some periods each."""
+        may = "pg_has_role(c.relowner, 'USAGE')" if own else "has_table_privilege(c.oid, 'DELETE')"
+        with self.snapshot() as tx:
+            return partitions.find(tx.native, _regclass(table), clock, periods, may)
+
+    def drop_if_empty(self, partition: TableName) -> bool:
+        """Drop a native partition after a recount behind a lock; False if it has rows."""
+        with self.transaction() as tx:
+            tx.run(f"SET LOCAL lock_timeout = '{DROP_TIMEOUT}'")
+            tx.run(f"LOCK TABLE {_name(partition)} IN ACCESS EXCLUSIVE MODE")
+            if tx.native(f"SELECT 1 FROM {_name(partition)} LIMIT 1"):
+                return False
+            tx.run(f"DROP TABLE {_name(partition)}")
+        return True
+
+    @contextmanager
+    def lease(self) -> Iterator[Callable[[], None]]:
+        """Be the only one who applies, among all processes."""
+        server = _Connection(self.session(), self.alias)
+        try:
+            with held(server, self.holder, self._wait) as check:
+                yield check
+        finally:
+            server.session.close()
 
     def _session(self, alias: str) -> DuckDBSession:
         session = super()._session(alias)
@@ -98,18 +145,28 @@ class PostgresWarehouse(AttachedWarehouse):
         return transaction
 
 
-class PostgresTransaction(AttachedTransaction):
-    """See `warehouse.base.Transaction`."""
+class _Connection:
+    """A session's connection to the server."""
+
+    def __init__(self, session: DuckDBSession, alias: str) -> None:
+        self.session = session
+        self.alias = alias
 
     def native(self, sql: str) -> list[Row]:
-        """Run a query on the server, in this transaction."""
-        return self.session.execute(
-            f"SELECT * FROM postgres_query({text(self.alias)}, {text(sql)})"
-        )
+        """Run a query on the server, in the session's transaction."""
+        with translated():
+            return self.session.execute(
+                f"SELECT * FROM postgres_query({text(self.alias)}, {text(sql)})"
+            )
 
     def run(self, sql: str) -> None:
-        """Run a statement on the server, in this transaction."""
-        self.session.execute(f"CALL postgres_execute({text(self.alias)}, {text(sql)})")
+        """Run a statement on the server, in the session's transaction."""
+        with translated():
+            self.session.execute(f"CALL postgres_execute({text(self.alias)}, {text(sql)})")
+
+
+class PostgresTransaction(_Connection, AttachedTransaction):
+    """See `warehouse.base.Transaction`."""
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -141,6 +198,13 @@ class PostgresTransaction(AttachedTransaction):
             "SELECT coalesce(sum(pg_table_size(oid)), 0)::bigint FROM family"
         )
         return int(rows[0][0])
+
+    def lock(self, table: TableName) -> None:
+        """Wait for those who write a partition, and keep others away until the commit.
+
+        First of all in the transaction: what they commit is then seen by its snapshot.
+        """
+        self.run(f"LOCK TABLE {_name(table)} IN SHARE ROW EXCLUSIVE MODE")
 
     def check_rows(self, table: TableName, condition: str) -> None:
         """Check that the engine reads these rows as they are, and that none drags others along.
@@ -239,9 +303,9 @@ class PostgresTransaction(AttachedTransaction):
     def tables(self) -> frozenset[tuple[str, str]]:
         """Return the tables and what else can be read like one, by schema and name."""
         rows = self.native(
-            "SELECT relnamespace::regnamespace::text, relname::text FROM pg_class "
-            "WHERE relkind IN ('r', 'p', 'v', 'm', 'f') "
-            f"AND relnamespace::regnamespace::text NOT IN ({_HIDDEN})"
+            "SELECT nspname::text, relname::text FROM pg_class "
+            "JOIN pg_namespace n ON n.oid = relnamespace "
+            f"WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ({_HIDDEN})"
         )
         return frozenset((schema, name) for schema, name in rows)
 
@@ -256,11 +320,11 @@ class PostgresTransaction(AttachedTransaction):
             "reach AS (SELECT upper, lower FROM stands "
             "UNION SELECT reach.upper, stands.lower FROM reach JOIN stands "
             "ON reach.lower = stands.upper) "
-            "SELECT u.relnamespace::regnamespace::text, u.relname::text, "
-            "l.relnamespace::regnamespace::text, l.relname::text FROM reach "
-            "JOIN pg_class u ON u.oid = reach.upper JOIN pg_class l ON l.oid = reach.lower "
-            f"WHERE l.relnamespace::regnamespace::text NOT IN ({_HIDDEN}) "
-            f"AND u.relnamespace::regnamespace::text NOT IN ({_HIDDEN})"
+            "SELECT un.nspname::text AS upper_schema, u.relname::text AS upper_name, "
+            "ln.nspname::text AS lower_schema, l.relname::text AS lower_name FROM reach "
+            "JOIN pg_class u ON u.oid = upper JOIN pg_namespace un ON un.oid = u.relnamespace "
+            "JOIN pg_class l ON l.oid = lower JOIN pg_namespace ln ON ln.oid = l.relnamespace "
+            f"WHERE un.nspname NOT IN ({_HIDDEN}) AND ln.nspname NOT IN ({_HIDDEN})"
         )
         found: dict[tuple[str, str], list[TableName]] = {}
         for schema, name, below_schema, below in rows:
@@ -295,6 +359,12 @@ def engine_type(postgres: str) -> str:
         if precision <= 38 and 0 <= scale <= precision:
             return f"DECIMAL({precision},{scale})"
     return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
+
+
+def _named(url: str, name: str) -> str:
+    """Return the URL by which the server knows the connection's application by name."""
+    joint = "&" if urlsplit(url).query else "?"
+    return f"{url}{joint}application_name={escaped(name)}"
 
 
 def _postgres_type(engine: str) -> str:
