@@ -348,8 +348,18 @@ MISTAKES = {
         "",
     ),
     "a warehouse that is not built yet": (
-        '[warehouse]\nurl = "postgresql://host/db"',
-        'this version knows duckdb: alone; write "duckdb:PATH"',
+        '[warehouse]\nurl = "redshift://host/db"',
+        'this version knows duckdb: and postgresql: alone; write "duckdb:PATH"',
+        "",
+    ),
+    "a warehouse on PostgreSQL without a database": (
+        '[warehouse]\nurl = "postgresql://host"',
+        'write "postgresql://user@host:5432/database"',
+        "",
+    ),
+    "rules of a bucket for a store of folders": (
+        '[datasets.trips]\ntable = "t"\nclock = "c"\ntransition = "lifecycle"',
+        "lifecycle rules are a bucket's; a store of folders has none",
         "",
     ),
     "a warehouse in memory": (

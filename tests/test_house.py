@@ -22,13 +22,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "warehouse": {"model", "engine"},
     "storage": {"model"},
     "catalog": {"model", "storage"},
+    "lifecycle": {"model", "storage"},
     "control": {"model", "engine", "warehouse"},
     "load": PORTS | {"control"},
-    "moves": PORTS | {"control", "plan"},
+    "moves": PORTS | {"control", "plan", "lifecycle"},
     "query": PORTS | {"control", "cost"},
     "check": PORTS | {"control"},
 }
-MAY_IMPORT["lake"] = set(MAY_IMPORT)
+MAY_IMPORT["holding"] = set(MAY_IMPORT)
+MAY_IMPORT["lake"] = MAY_IMPORT["holding"] | {"holding"}
 MAY_IMPORT["opening"] = MAY_IMPORT["lake"] | {"lake"}
 MAY_IMPORT["__init__"] = MAY_IMPORT["opening"] | {"opening"}
 MAY_IMPORT["demo"] = MAY_IMPORT["__init__"] | {"cli"}

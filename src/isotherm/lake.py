@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .config import Config
 from .control import intents, inventory, journal, migrations, requests
 from .control.intents import Intent
 from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
-from .model.errors import ConflictError
-from .model.part import Inventory, Location
+from .holding import Holding
+from .lifecycle.bucket import BucketRules
+from .model.part import Inventory, Location, Part
 from .model.period import Duration, Period
 from .model.tier import CLASSES
 from .plan import stale
@@ -30,44 +28,19 @@ from .plan.status import Status, make_status
 from .query.estimate import Estimate
 from .query.reader import Archived, Options, Reader
 from .query.result import Result
-from .storage.base import Storage
-from .warehouse.attached import AttachedWarehouse
-from .warehouse.lease import always
 
 if TYPE_CHECKING:
-    from .catalog.iceberg import IcebergCatalog
     from .load.loader import Loaded, Progress
     from .load.options import ReadOptions
     from .moves.applying import Applied, Limits, Watch
-    from .moves.base import Ports
 
 
-class Lake:
+class Lake(Holding):
     """Datasets, and everything that can be done with them.
 
     Open one with `isotherm.open(path)`. It holds the warehouse until it is closed; use it as a
     context manager.
     """
-
-    def __init__(
-        self,
-        config: Config,
-        warehouse: AttachedWarehouse,
-        storage: Storage,
-        catalog: Callable[[], IcebergCatalog],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self.config = config
-        self.warehouse = warehouse
-        self.storage = storage
-        self.clock = clock
-        self._make_catalog = catalog
-        self._moving = threading.Lock()
-
-    @cached_property
-    def catalog(self) -> IcebergCatalog:
-        """The Iceberg tables; opened when they are first needed."""
-        return self._make_catalog()
 
     @cached_property
     def prices(self) -> PriceBook:
@@ -94,14 +67,14 @@ class Lake:
             as_of: The instant that ages are taken at, UTC; now by default.
 
         """
-        now = self.clock()
-        return make_plan(
-            self._subjects(name),
-            as_of=as_of or now,
-            now=now,
-            book=self.prices,
-            even_if_uneconomic=even_if_uneconomic,
-        )
+        _, plan = self._planned(name, as_of, even_if_uneconomic)
+        return replace(plan, warnings=tuple(self.lifecycle.warnings()))
+
+    @cached_property
+    def lifecycle(self) -> BucketRules:
+        """The lifecycle rules of the store's bucket."""
+        with self.warehouse.snapshot() as tx:
+            return BucketRules(self.storage, self.config.datasets, migrations.lake_id(tx))
 
     def status(self, name: str | None = None, *, as_of: datetime | None = None) -> Status:
         """Say where every partition of a dataset, or of all, stands, and what it costs.
@@ -110,9 +83,7 @@ class Lake:
             as_of: The instant that ages are taken at, UTC; now by default.
 
         """
-        now = self.clock()
-        subjects = self._subjects(name)
-        plan = make_plan(subjects, as_of=as_of or now, now=now, book=self.prices)
+        subjects, plan = self._planned(name, as_of)
         return make_status(subjects, plan, self.prices)
 
     def explain(
@@ -124,12 +95,16 @@ class Lake:
             RequestError: the dataset has nothing in that period.
 
         """
-        now = self.clock()
-        subjects = self._subjects(name)
-        plan = make_plan(subjects, as_of=as_of or now, now=now, book=self.prices)
+        subjects, plan = self._planned(name, as_of)
         explanation = explain(subjects[0], plan, period, self.prices)
         with self.warehouse.snapshot() as tx:
             return explanation, intents.last_done(tx, name, str(period))
+
+    def classes_of(self, parts: Iterable[Part]) -> dict[str, str]:
+        """Ask S3 in which class it has the objects that its rules move, by their locations."""
+        store = self.storage.classed
+        asked = [p.location for p in parts if store and p.location.tier != p.tier.name]
+        return {str(place): store.class_of(place) for place in asked} if store else {}
 
     def sql(
         self, query: str, *, archived: str = Archived.REFUSE, allow_files: bool = False
@@ -317,49 +292,17 @@ class Lake:
             requests.resume(tx, name, self.clock())
         self._seal()
 
-    # -- holding
+    # -- what several of them need
 
-    def ports(self, *, exclusive: bool = False, held: Callable[[], None] = always) -> Ports:
-        """Return what the moves act on."""
-        from .moves.base import Ports
-
-        with self.warehouse.snapshot() as tx:
-            lake = migrations.lake_id(tx)
-        self.storage.check(lake)
-        self._reach()
-        return Ports(
-            self.warehouse,
-            self.storage,
-            self.catalog,
-            self.clock,
-            self.config.settings.grace.length,
-            lake,
-            self.warehouse.holder,
-            exclusive,
-            held,
+    def _planned(
+        self, name: str | None, as_of: datetime | None, even: bool = False
+    ) -> tuple[list[Subject], Plan]:
+        """Return what is there, and the plan of it."""
+        now, subjects = self.clock(), self._subjects(name)
+        plan = make_plan(
+            subjects, as_of=as_of or now, now=now, book=self.prices, even_if_uneconomic=even
         )
-
-    def connection(self) -> Any:
-        """Open a DuckDB connection of your own to the warehouse, for writing past Isotherm.
-
-        Its unqualified names are the warehouse's tables: hot rows only.
-        """
-        return self.warehouse.session().cursor
-
-    def close(self) -> None:
-        """Give up the warehouse."""
-        self.warehouse.close()
-
-    def __enter__(self) -> Lake:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        return subjects, plan
 
     def _subjects(self, name: str | None) -> list[Subject]:
         datasets = [
@@ -381,13 +324,3 @@ class Lake:
         """
         stale.check_as_of(plan, self.clock())
         stale.check(plan, [subject for name in plan.terms for subject in self._subjects(name)])
-
-    def _reach(self) -> None:
-        """Let the engine read the store; who only looks at what is where needs no keys to it."""
-        if access := self.storage.access():
-            self.warehouse.engine.reach(access)
-
-    def _seal(self) -> None:
-        """Seal the journal's new rows; where another writer is at it, the next one does."""
-        with suppress(ConflictError), self.warehouse.transaction() as tx:
-            journal.seal(tx)

@@ -70,8 +70,9 @@ def run(
         if format_ is Format.TABLE:
             show(plan)
         if not plan.moves:
+            applied, _ = run_plan(lake, plan)  # the objects' tags grow older by themselves
             if format_ is Format.JSON:
-                write_json(_json(lake.apply(plan)))
+                write_json(_json(applied))
             return 0
         lake.check(plan)
         confirmed(f"Make {_these(len(plan.moves))}?", yes=yes)
@@ -106,7 +107,10 @@ def run_plan(
         def on_done(outcome: Outcome) -> None:
             progress.advance(task)
 
-        watch = Watch(on_step, on_done, lambda: stop[0])
+        def on_tagged(done: int, all_: int) -> None:
+            progress.update(task, description="tag objects", completed=done, total=all_, step="")
+
+        watch = Watch(on_step, on_done, on_tagged, lambda: stop[0])
         try:
             applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
         except KeyboardInterrupt as interrupt:

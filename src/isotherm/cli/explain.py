@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,17 +39,20 @@ def run(
     (wanted,) = read_periods([period])[:1]
     with opened(config, read_only=True, wait=wait) as lake:
         found, last = lake.explain(dataset, wanted, as_of=read_as_of(as_of))
+        classes = lake.classes_of(found.parts)
     if format_ is Format.JSON:
-        write_json({**found.to_json(), "last_move": _last_json(last)})
+        write_json({**found.to_json(), "last_move": _last_json(last), "on_s3": classes})
         return
-    _show(out(), found, last)
+    _show(out(), found, last, classes)
 
 
-def _show(console: Console, found: Explanation, last: Intent | None) -> None:
+def _show(
+    console: Console, found: Explanation, last: Intent | None, classes: Mapping[str, str]
+) -> None:
     as_of = f"{found.as_of:%Y-%m-%d}"
     age = counted(found.age, found.period.unit.value)
     console.message(f"{found.dataset} {found.period}, {age} old as of {as_of}", style="bold")
-    for name, text in (*_standing(found), *_going(found, last)):
+    for name, text in (*_standing(found, classes), *_going(found, last)):
         console.message(f"  {name:<10} {text}")
     if found.steps:
         console.message("  The steps of the next move:")
@@ -57,7 +60,7 @@ def _show(console: Console, found: Explanation, last: Intent | None) -> None:
             console.message(f"  {number:>4}. {step.name.lower():<9} {step.value}")
 
 
-def _standing(found: Explanation) -> Iterator[tuple[str, str]]:
+def _standing(found: Explanation, classes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Say where the partition is."""
     yield "policy", str(found.rule) if found.rule else "no line applies: it is hot"
     yield "tier", f"{found.tier} now, {found.due} due"
@@ -67,6 +70,8 @@ def _standing(found: Explanation) -> Iterator[tuple[str, str]]:
         yield "warehouse", f"{count(found.hot.rows)} {what}, {size(found.hot.bytes)}"
     for part in found.parts:
         yield "object", f"{part.location}: {count(part.rows)} rows, {size(part.bytes)}"
+        if (now := classes.get(str(part.location))) and now != part.tier.name:
+            yield "on S3", f"in {now} still, billed as {part.tier}: the bucket's rules move it"
         if part.restored_until:
             yield "restored", f"readable until {part.restored_until:%Y-%m-%d %H:%M} UTC"
 

@@ -11,7 +11,21 @@ from typer.exceptions import TyperException
 
 from .. import __version__
 from ..model.errors import IsothermError
-from . import apply, demo, explain, grants, init, journal, load, pause, plan, restore, sql, status
+from . import (
+    apply,
+    demo,
+    explain,
+    grants,
+    init,
+    journal,
+    lifecycle,
+    load,
+    pause,
+    plan,
+    restore,
+    sql,
+    status,
+)
 from .options import INTERRUPTED
 from .output import Console
 
@@ -50,6 +64,7 @@ app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("journal")(journal.run)
 app.command("grants")(grants.run)
+app.add_typer(lifecycle.app, name="lifecycle")
 app.command("demo")(demo.run)
 
 

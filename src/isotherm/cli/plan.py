@@ -76,6 +76,8 @@ def show(plan: Plan) -> None:
     if expiring:
         console.message(f"{len(expiring)} expire, and go only with: apply --expire", style="red")
         _table(console, expiring)
+    for warning in plan.warnings:
+        console.message(f"Beware: {warning}", style="red")
     if plan.refused:
         console.message(f"Due and refused: {counted(len(plan.refused), 'move')}", style="yellow")
         for refusal in plan.refused:

@@ -106,6 +106,10 @@ def checked(file: Path, raw: Mapping[str, object]) -> Config:
         name: _dataset(file, name, part, schema) for name, part in sections.datasets.items()
     }
     _check_names(file, datasets)
+    for name, section in sections.datasets.items():
+        if section.transition == "lifecycle" and not sections.storage.url.startswith("s3:"):
+            what = "lifecycle rules are a bucket's; a store of folders has none"
+            raise mistake(file, f"datasets.{name}.transition", section.transition, what)
     _check_tiers(file, sections.storage.url, sections.storage.tiers)
     return Config(
         file,
@@ -162,6 +166,7 @@ def _dataset(file: Path, name: str, section: DatasetSection, schema: str) -> Dat
         cast=section.cast,
         renamed=section.renamed,
         dropped=section.dropped,
+        by_rules=section.transition == "lifecycle",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -200,6 +200,7 @@ class DatasetSection(_Section):
     append_min_rows: int = Field(default=1, ge=1)
     append_max_age: AnyDuration = Duration(seconds=7 * 86_400)
     cast: Annotated[dict[str, str], AfterValidator(_cold_types)] = Field(default_factory=dict)
+    transition: Literal["direct", "lifecycle"] = "direct"
     renamed: dict[str, ColumnName] = Field(default_factory=dict)
     dropped: Columns = ()
     policy: dict[str, Age] = Field(default_factory=dict)

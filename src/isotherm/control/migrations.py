@@ -56,6 +56,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE isotherm.leases (
             name VARCHAR NOT NULL PRIMARY KEY, holder VARCHAR NOT NULL, who VARCHAR NOT NULL,
             until TIMESTAMP NOT NULL)""",
+        # Which of Isotherm's own tags each object has, as JSON.
+        """CREATE TABLE isotherm.tags (
+            place VARCHAR NOT NULL, key VARCHAR NOT NULL, tags VARCHAR NOT NULL)""",
     ),
 )
 

@@ -56,6 +56,7 @@ class Dataset:
         cast: Columns to be kept cold as another type, by name.
         renamed: Columns the table's owner has renamed: new name by old name.
         dropped: Columns the table's owner has dropped.
+        by_rules: Objects go to colder classes by the bucket's lifecycle rules, not by a copy.
 
     """
 
@@ -74,3 +75,4 @@ class Dataset:
     cast: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    by_rules: bool = False

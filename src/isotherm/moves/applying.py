@@ -14,6 +14,7 @@ from ..plan.steps import Step
 from . import recovery
 from .base import Ports
 from .runner import Outcome, Runner
+from .tagging import write_tags
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class Watch:
     Attributes:
         step: Called before each step of each move.
         done: Called after each move.
+        tagged: Told how many of how many objects have their tags.
         stop: Asked before each move; True leaves it and all that follow.
 
     """
 
     step: Callable[[Move, Step], None] = lambda _move, _step: None
     done: Callable[[Outcome], None] = lambda _outcome: None
+    tagged: Callable[[int, int], None] = lambda _done, _all: None
     stop: Callable[[], bool] = lambda: False
 
 
@@ -100,6 +103,7 @@ def apply_plan(
     if waiting:
         _remember(ports, waiting)
     untidy = recovery.tidy(ports)
+    untidy += write_tags(ports, datasets.values(), plan.as_of, watch.tagged)
     applied = Applied(tuple(done), tuple(waiting), tuple(left), failures, untidy)
     if failures:
         raise _failed(plan, applied)

@@ -6,11 +6,21 @@ from dataclasses import replace
 
 from ..model.errors import RequestError, VerifyError
 from ..model.part import Location, Part
-from .base import Act, leaving, without_restore
+from .base import Act, Change, leaving, without_restore
 
 
 class Retier(Act):
-    """Copies each object to its new tier; with the same tier on both sides it ends a restore."""
+    """Copies each object to its new tier; with the same tier on both sides it ends a restore.
+
+    Where the bucket's rules bring objects to a colder class, they stay where they are: readers are
+    told of the new tier, and once none of them needs the object, a tag has the rule move it.
+    """
+
+    @property
+    def by_rule(self) -> bool:
+        """Whether the bucket's rules do it."""
+        colder = self.move.target.rank > self.move.source.rank
+        return self.dataset.by_rules and colder and self.ports.storage.classed is not None
 
     @property
     def ends_restore(self) -> bool:
@@ -24,7 +34,7 @@ class Retier(Act):
 
     def locations(self) -> tuple[Location, ...]:
         """Return one new object a part, and none where a restore ends."""
-        if self.ends_restore:
+        if self.ends_restore or self.by_rule:
             return ()
         return tuple(self._target(part, number) for number, part in enumerate(self.sources))
 
@@ -35,14 +45,32 @@ class Retier(Act):
             kept = tuple(without_restore(part) for part in parts)
             self.change = replace(leaving(parts), add=kept, discard_now=())
             return
+        if self.by_rule:
+            self.change = self._handed_over(parts)
+            return
         moved = tuple(self._copied(part, number) for number, part in enumerate(parts))
         seen = () if self.move.target.archived else tuple(part.location for part in moved)
         self.change = replace(leaving(parts), add=moved, register=seen)
 
     def verify(self) -> None:
-        """Read the copies back."""
-        if not self.ends_restore:
+        """Read the copies back; what stays where it is has to be there."""
+        if self.by_rule:
+            for part in self.change.add:
+                if self.ports.storage.size(part.location) != part.bytes:
+                    raise _other_bytes(part)
+        elif not self.ends_restore:
             verify_objects(self, self.change.add)
+
+    def _handed_over(self, parts: tuple[Part, ...]) -> Change:
+        """Return the change that leaves objects where they are, for the bucket's rules."""
+        now, target = self.ports.clock(), self.move.target
+        gone = leaving(parts) if target.archived else Change(remove=parts)
+        return replace(
+            gone,
+            add=tuple(replace(without_restore(p), tier=target, created_at=now) for p in parts),
+            discard=tuple(sorted(part.restored for part in parts if part.restored)),
+            discard_now=(),
+        )
 
     def _target(self, part: Part, number: int) -> Location:
         return self.new_location(self.move.target.name, part.period, number)
@@ -71,7 +99,11 @@ def verify_objects(act: Act, parts: tuple[Part, ...]) -> None:
     """
     for part in parts:
         if act.ports.storage.sha256(part.readable_location) != part.sha256:
-            raise VerifyError(
-                f"object {part.readable_location} has other bytes than were recorded",
-                hint="Nothing was changed. Put the object back from a backup, then try again.",
-            )
+            raise _other_bytes(part)
+
+
+def _other_bytes(part: Part) -> VerifyError:
+    return VerifyError(
+        f"object {part.readable_location} has other bytes than were recorded",
+        hint="Nothing was changed. Put the object back from a backup, then try again.",
+    )

@@ -9,6 +9,7 @@ from ..engine.sql import listed, quote
 from ..model.errors import ConflictError, SchemaError, StorageError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
+from ..model.tier import STANDARD
 from .base import Act, Change, check_drift, selected
 
 
@@ -68,7 +69,10 @@ class Unload(Act):
         )
 
     def _target(self, period: Period) -> Location:
-        return self.new_location(self.move.target.name, period, 0)
+        """Return where the object is written; what goes to an archive by a rule begins warm."""
+        target = self.move.target
+        by_rule = target.archived and self.dataset.by_rules
+        return self.new_location(STANDARD.name if by_rule else target.name, period, 0)
 
     def _field_ids(self) -> dict[str, int]:
         """Make the dataset's Iceberg table fit the columns, and return their field ids."""

@@ -106,6 +106,7 @@ class Plan:
         as_of: The instant that the ages were taken at, UTC.
         basis: What was there, by dataset and period; see `state_of`.
         terms: What the config said of each dataset; see `terms_of`.
+        warnings: What others do to the store behind the lake's back.
 
     """
 
@@ -115,6 +116,7 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     basis: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -130,6 +132,7 @@ class Plan:
             ],
             "basis": {name: dict(periods) for name, periods in self.basis.items()},
             "terms": dict(self.terms),
+            "warnings": list(self.warnings),
         }
 
     @classmethod
@@ -221,6 +224,7 @@ def _plan(raw: Mapping[str, Any]) -> Plan:
         ),
         basis={name: dict(periods) for name, periods in raw["basis"].items()},
         terms=dict(raw["terms"]),
+        warnings=tuple(str(item) for item in raw.get("warnings", ())),
     )
     for move in plan.moves:
         if move.dataset not in plan.terms:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..model.address import Access
+from ..model.errors import StorageError
 from ..model.part import Location
 
 
@@ -24,6 +25,45 @@ class Stored:
     sha256: str
 
 
+class Classed(Protocol):
+    """What only a store does that has storage classes, tags and lifecycle rules of its own.
+
+    Attributes:
+        rules_prefix: What the keys of all its objects begin with.
+
+    """
+
+    rules_prefix: str
+
+    def tag(
+        self, wanted: Mapping[Location, Mapping[str, str]]
+    ) -> tuple[Sequence[Location], Sequence[StorageError]]:
+        """Give objects tags, many at a time; tags that are not Isotherm's stay.
+
+        Returns:
+            The objects that have them now, and an error for each of the others.
+
+        """
+        ...
+
+    def class_of(self, location: Location) -> str:
+        """Return the storage class that an object is in now."""
+        ...
+
+    def rules(self, *, patient: bool = True) -> Sequence[Mapping[str, Any]]:
+        """Return the lifecycle rules of the whole bucket.
+
+        Args:
+            patient: Try again for long where the store does not answer.
+
+        """
+        ...
+
+    def put_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the lifecycle rules of the whole bucket."""
+        ...
+
+
 class Storage(Protocol):
     """Objects in tiers. An object is complete or not there; every call may be repeated.
 
@@ -36,6 +76,11 @@ class Storage(Protocol):
     """
 
     place: str
+
+    @property
+    def classed(self) -> Classed | None:
+        """What it can do with classes, tags and rules of its own; None if it has none."""
+        ...
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the store this lake's own, where it is new.

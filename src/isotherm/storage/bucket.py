@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
+from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
@@ -26,6 +27,10 @@ PART_BYTES = 64 * 1024**2
 ONE_COPY_BYTES = 5 * 1024**3
 """The largest object that is copied by one request."""
 CHUNK = 4 * 1024**2
+AT_ONCE = 32
+"""So many requests are made at a time, where there are many."""
+TAGS_AT_MOST = 10
+"""So many tags S3 keeps of an object."""
 ATTEMPTS = 8
 """Of a request that meets a passing failure; the SDK waits longer each time, within a budget."""
 
@@ -52,14 +57,20 @@ class Bucket:
         self._session = boto3.Session(
             profile_name=address.profile, region_name=address.region or _region_of(address)
         )
+        self.client = self._client()
+
+    def _client(self, attempts: int = ATTEMPTS, timeout: int = 60) -> Any:
         config = Config(
-            retries={"mode": "standard", "max_attempts": ATTEMPTS},
-            s3={"addressing_style": "path" if address.endpoint else "auto"},
+            retries={"mode": "standard", "max_attempts": attempts},
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            max_pool_connections=AT_ONCE,
+            s3={"addressing_style": "path" if self._address.endpoint else "auto"},
             # Checksums are given where they count; other servers do not know all of Amazon's.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        self.client: Any = self._session.client("s3", endpoint_url=address.endpoint, config=config)
+        return self._session.client("s3", endpoint_url=self._address.endpoint, config=config)
 
     def access(self) -> Access:
         """Return what other readers and writers of the bucket need, as it is now."""
@@ -131,11 +142,19 @@ class Bucket:
         with self._asking(key, "written"), _conditional():
             self._upload_parts(self._name(key), file, more)
 
-    def copy(self, source: str, target: str, class_: str, sha256: str | None = None) -> int:
+    def copy(
+        self,
+        source: str,
+        target: str,
+        class_: str,
+        sha256: str | None = None,
+        without: Collection[str] = (),
+    ) -> int:
         """Have the store copy an object into a class, and look at what has come of it.
 
         Args:
             sha256: What the object must be; what it says of itself if not given.
+            without: Tags that do not come along: a rule that they match would move the copy.
 
         Returns:
             Its size in bytes.
@@ -156,10 +175,13 @@ class Bucket:
                     CopySource=self._name(source),
                     CopySourceIfMatch=found["ETag"],
                     StorageClass=class_,
+                    **self._tagging(source, without),
                 )
             else:
                 more = {"Metadata": found["Metadata"], "StorageClass": class_}
                 self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
+        if without and without & self.tags(target).keys():  # Ceph copies them all the same
+            self.tag(target, {}, without)
         made = self.required(target)
         seen = (made["ContentLength"], made["Metadata"].get(SHA256, "none"), class_of(made))
         if seen != (size, stored, class_):
@@ -210,6 +232,47 @@ class Bucket:
                         version = {"VersionId": item["VersionId"]}
                         self.client.delete_object(**self._name(key), **version)
 
+    def tags(self, key: str) -> dict[str, str]:
+        """Return the tags of an object."""
+        with self._asking(key, "looked at"):
+            found = self.client.get_object_tagging(**self._name(key))["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    def tag(self, key: str, tags: Mapping[str, str], own: Collection[str]) -> None:
+        """Give an object tags instead of those of `own` that it has; all others stay."""
+        found = self.tags(key)
+        wanted = {name: value for name, value in found.items() if name not in own} | dict(tags)
+        if wanted == found:
+            return
+        if len(wanted) > TAGS_AT_MOST:
+            raise StorageError(
+                f"object {self._url(key)} has {len(wanted) - len(tags)} tags of others, and S3 "
+                f"has room for {TAGS_AT_MOST}",
+                hint="Take one away, then run it again.",
+            )
+        listed = [{"Key": name, "Value": value} for name, value in wanted.items()]
+        with self._asking(key, "tagged"):
+            self.client.put_object_tagging(**self._name(key), Tagging={"TagSet": listed})
+
+    def rules(self, *, patient: bool = True) -> list[Mapping[str, Any]]:
+        """Return the bucket's lifecycle rules; without patience it is asked but twice."""
+        client = self.client if patient else self._client(attempts=2, timeout=5)
+        with self._asking("", "asked for its lifecycle rules"):
+            try:
+                found = client.get_bucket_lifecycle_configuration(Bucket=self._address.bucket)
+            except ClientError as error:
+                if _code(error) == "NoSuchLifecycleConfiguration":
+                    return []
+                raise
+        return list(found.get("Rules", ()))
+
+    def put_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the bucket's lifecycle rules."""
+        with self._asking("", "given lifecycle rules"):
+            self.client.put_bucket_lifecycle_configuration(
+                Bucket=self._address.bucket, LifecycleConfiguration={"Rules": list(rules)}
+            )
+
     def keys(self, prefix: str) -> Iterator[str]:
         """List the keys that begin so."""
         with self._asking(prefix, "listed"):
@@ -217,6 +280,14 @@ class Bucket:
             for page in pages.paginate(Bucket=self._address.bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     yield item["Key"]
+
+    def _tagging(self, source: str, without: Collection[str]) -> dict[str, str]:
+        """Return what a copy is asked to do with the tags of its source."""
+        tags = self.tags(source) if without else {}
+        if not tags.keys() & without:
+            return {}
+        kept = {name: value for name, value in tags.items() if name not in without}
+        return {"TaggingDirective": "REPLACE", "Tagging": urlencode(kept)}
 
     def _url(self, key: str) -> str:
         return f"s3://{self._address.bucket}/{key}"

@@ -28,6 +28,10 @@ class FolderStorage:
         self.place = str(self.root)
         self._tiers = {name: path.absolute() for name, path in (tiers or {}).items()}
 
+    @property
+    def classed(self) -> None:
+        """Nothing: folders have no classes, tags or rules of their own."""
+
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the folders this lake's own, where they are new."""
         for folder in self._folders():

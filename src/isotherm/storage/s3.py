@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ..model.address import Access, Address
 from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
 from .base import Stored
-from .bucket import SHA256, Bucket, ThereAlreadyError, is_archived
+from .bucket import AT_ONCE, SHA256, Bucket, ThereAlreadyError, class_of, is_archived
 
 MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
+OWN_TAGS = frozenset({"ageing", "isotherm-class"})
+"""The tags that Isotherm writes and takes away; all others are their owners'."""
 COPIED_WITHIN_DAYS = 3
 """So long the store's own readable copy of a restored object stays; ours is made of it."""
 
@@ -32,7 +36,13 @@ class S3Storage:
         self.address = address
         self.place = address.place
         self._bucket = Bucket(address)
+        self.rules_prefix = self._key("")
         self._scratch = tempfile.TemporaryDirectory(prefix="isotherm-s3-")
+
+    @property
+    def classed(self) -> S3Storage:
+        """Itself: S3 has classes, tags and rules."""
+        return self
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the prefix this lake's own, where it is new."""
@@ -111,7 +121,7 @@ class S3Storage:
     def copy(self, source: Location, target: Location, sha256: str) -> Stored:
         """Have the store copy an object that says of itself that it is the recorded one."""
         size = self._bucket.copy(
-            self._object(source), self._object(target), _tier(target).name, sha256
+            self._object(source), self._object(target), _tier(target).name, sha256, OWN_TAGS
         )
         return Stored(target, size, sha256)
 
@@ -140,6 +150,35 @@ class S3Storage:
         root = self._key(f"{tier}/")
         for key in self._bucket.keys(root + (f"{prefix}/" if prefix else "")):
             yield Location(tier, key.removeprefix(root))
+
+    def tag(
+        self, wanted: Mapping[Location, Mapping[str, str]]
+    ) -> tuple[Sequence[Location], Sequence[StorageError]]:
+        """Give objects tags, many at a time; tags that are not Isotherm's stay."""
+
+        def one(location: Location) -> StorageError | None:
+            try:
+                self._bucket.tag(self._object(location), wanted[location], OWN_TAGS)
+            except StorageError as error:
+                return error
+            return None
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            failed = dict(zip(wanted, pool.map(one, wanted), strict=True))
+        done = [location for location, error in failed.items() if error is None]
+        return done, [error for error in failed.values() if error]
+
+    def class_of(self, location: Location) -> str:
+        """Return the storage class that an object is in now."""
+        return class_of(self._bucket.required(self._object(location)))
+
+    def rules(self, *, patient: bool = True) -> Sequence[Mapping[str, Any]]:
+        """Return the lifecycle rules of the whole bucket."""
+        return self._bucket.rules(patient=patient)
+
+    def put_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the lifecycle rules of the whole bucket."""
+        self._bucket.put_rules(rules)
 
     def _key(self, name: str) -> str:
         return f"{self.address.prefix}/{name}" if self.address.prefix else name

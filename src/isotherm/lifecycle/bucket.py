@@ -1,0 +1,102 @@
+"""The rules of a lake's bucket: shown, compared, merged into what is there, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..model.dataset import Dataset
+from ..model.errors import ConflictError, RequestError, StorageError
+from ..model.tier import STANDARD
+from ..storage.base import Classed, Storage
+from . import rules
+from .rules import Drift, Rule
+
+
+class BucketRules:
+    """The lifecycle rules of a lake's bucket.
+
+    Args:
+        lake: The id that marks the lake's own.
+
+    """
+
+    def __init__(self, storage: Storage, datasets: Mapping[str, Dataset], lake: str) -> None:
+        self._storage = storage
+        self._datasets = datasets
+        self._lake = lake
+
+    @property
+    def wanted(self) -> tuple[Rule, ...]:
+        """The lake's own rules, by its policies.
+
+        Raises:
+            RequestError: the lake's store has no lifecycle rules.
+
+        """
+        classes = {
+            rule.tier.name
+            for dataset in self._datasets.values()
+            if dataset.by_rules
+            for rule in dataset.policy.rules
+            if rule.tier.is_class and rule.tier != STANDARD
+        }
+        return rules.wanted(self._lake, self._store().rules_prefix, classes)
+
+    def found(self) -> tuple[Rule, ...]:
+        """Return all rules that the bucket has."""
+        return tuple(self._store().rules())
+
+    def drift(self) -> Drift:
+        """Say what of the lake's own rules is not as it should be."""
+        return rules.drift(self.found(), self.wanted, self._lake)
+
+    def apply(self) -> Drift:
+        """Merge the lake's own rules into the bucket's, and read them back.
+
+        Returns:
+            What was not as it should be.
+
+        Raises:
+            ConflictError: somebody else has written rules at the same time.
+
+        """
+        found, wanted = self.found(), self.wanted
+        off = rules.drift(found, wanted, self._lake)
+        if not off:
+            return off
+        merged = rules.merged(found, wanted, self._lake)
+        self._store().put_rules(merged)
+        if not rules.same(merged, self.found()):
+            raise ConflictError(
+                f"the lifecycle rules of {self._storage.place} are not those that were written",
+                hint="Somebody else writes them, too, or the store does not keep them as they "
+                "are. Look at them: isotherm lifecycle diff",
+            )
+        return off
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what is wrong with the bucket's rules, for a plan; nothing where it has none."""
+        store = self._storage.classed
+        if store is None:
+            return
+        try:
+            found = tuple(store.rules(patient=False))
+        except StorageError as error:
+            yield f"the bucket's lifecycle rules cannot be looked at: {error.message}"
+            return
+        yield from rules.dangers(found, store.rules_prefix, self._lake)
+        if any(dataset.by_rules for dataset in self._datasets.values()):
+            off = rules.drift(found, self.wanted, self._lake)
+            if off:
+                yield (
+                    "the bucket's lifecycle rules are not those of the policies, and what they "
+                    "should move stays: isotherm lifecycle apply"
+                )
+
+    def _store(self) -> Classed:
+        if self._storage.classed is None:
+            raise RequestError(
+                f"{self._storage.place} is a folder, and has no lifecycle rules",
+                hint="They are for a store in S3: isotherm.toml, [storage] url.",
+            )
+        return self._storage.classed
