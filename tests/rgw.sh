@@ -94,6 +94,8 @@ start_cluster() {
 make_user() {  # the first of these commands makes the default zone, too
   radosgw-admin user create --uid test --display-name test \
     --access-key test --secret-key testtest >/dev/null
+  radosgw-admin user create --uid other --display-name other \
+    --access-key other --secret-key otherother >/dev/null
   for class in STANDARD_IA GLACIER; do
     radosgw-admin zonegroup placement add --rgw-zonegroup default \
       --placement-id default-placement --storage-class $class >/dev/null

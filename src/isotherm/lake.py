@@ -231,16 +231,21 @@ class Lake(Holding):
             finally:
                 self.warehouse.compact()
 
-    def restore_plan(self, name: str, periods: Iterable[Period], time: Duration) -> Plan:
+    def restore_plan(
+        self, name: str, periods: Iterable[Period], time: Duration, speed: str = "Standard"
+    ) -> Plan:
         """Plan the restore of archived partitions for a time; nothing is done.
 
+        Args:
+            speed: `Bulk`, `Standard` or `Expedited`, where the class has it.
+
         Raises:
-            RequestError: a period has no archived part.
+            RequestError: a period has no archived part, or its class not that speed.
 
         """
         now = self.clock()
         subject = self._subjects(name)[0]
-        return make_restore_plan(subject, tuple(periods), time.after(now), now, self.prices)
+        return make_restore_plan(subject, tuple(periods), time.after(now), now, self.prices, speed)
 
     def restore_quote(self, plan: Plan) -> Quote:
         """Return what a restore plan costs in all, and how long it takes."""

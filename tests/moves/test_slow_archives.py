@@ -32,7 +32,7 @@ class SlowArchive:
         self.asked: list[Location] = []
         self.ready = False
 
-    def restore(self, location: Location) -> bool:
+    def restore(self, location: Location, speed: str = "Standard") -> bool:
         self.asked.append(location)
         return self.ready
 
@@ -119,7 +119,7 @@ def test_the_command_line_says_what_is_under_way_and_how_it_goes_on(
     cold: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "restore", lambda storage, location: False)
+        patch.setattr(FolderStorage, "restore", lambda storage, location, speed: False)
         said = cold("restore", "trips", "2018-01..2018-02", "--yes", code=PENDING)
         words(said.err, ["2 of 2 restores are under way", "asked for, once", "isotherm apply"])
         assert "can be read" not in said.out

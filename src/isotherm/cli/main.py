@@ -16,6 +16,7 @@ from . import (
     demo,
     explain,
     grants,
+    iam,
     init,
     journal,
     lifecycle,
@@ -63,6 +64,7 @@ for _verb in (init, load, status, plan, apply, explain, sql, restore):
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("journal")(journal.run)
+app.command("iam")(iam.run)
 app.command("grants")(grants.run)
 app.add_typer(lifecycle.app, name="lifecycle")
 app.command("demo")(demo.run)

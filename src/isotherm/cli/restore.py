@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -25,10 +26,21 @@ from .options import (
 from .output import count, hours, out, write_json
 
 
+class Speed(StrEnum):
+    """How fast an archive fetches."""
+
+    BULK = "bulk"
+    STANDARD = "standard"
+    EXPEDITED = "expedited"
+
+
 def run(
     dataset: OneDataset,
     periods: Annotated[list[str], typer.Argument(metavar="PERIOD...", help="2018-03, or a range.")],
     time: Annotated[str, typer.Option("--for", help="How long: 7d, 36h, 1 month.")] = "7d",
+    speed: Annotated[
+        Speed, typer.Option(help="How fast the archive fetches, and at which price.")
+    ] = Speed.STANDARD,
     yes: Yes = False,
     quote: Annotated[bool, typer.Option("--quote", help="Only say what it costs.")] = False,
     config: ConfigFile = DEFAULT_CONFIG,
@@ -38,7 +50,7 @@ def run(
     """Say what restoring costs and takes, and make archived partitions readable for a time."""
     wanted, length = read_periods(periods), read_duration(time, "--for")
     with opened(config, wait=wait) as lake:
-        plan = lake.restore_plan(dataset, wanted, length)
+        plan = lake.restore_plan(dataset, wanted, length, speed.value.title())
         offer = lake.restore_quote(plan)
         if format_ is Format.TABLE:
             console = out()
@@ -48,8 +60,9 @@ def run(
                     f"  {move.span}: {count(move.rows)} rows, {what}, {money(move.dollars.once)}"
                 )
             console.message(
-                f"Restoring costs {money(offer.dollars)} and takes {hours(offer.hours)} on S3, no "
-                f"time in a folder; readable until {plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
+                f"{offer.speed} retrieval costs {money(offer.dollars)} and takes "
+                f"{hours(offer.hours)} on S3, no time in a folder; "
+                f"readable until {plan.moves[0].until:%Y-%m-%d %H:%M} UTC."
             )
         waiting = 0
         if quote:
@@ -66,6 +79,7 @@ def run(
                 "dataset": dataset,
                 "periods": [move.span for move in plan.moves],
                 "until": str(plan.moves[0].until),
+                "speed": offer.speed,
                 "dollars": offer.dollars,
                 "hours": list(offer.hours),
                 "done": done,

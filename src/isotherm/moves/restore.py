@@ -54,9 +54,9 @@ class Restore(Act):
             PendingError: that is under way.
 
         """
-        storage = self.ports.storage
+        storage, speed = self.ports.storage, self.move.speed
         wanted = [part.location for part in self.sources if part.restored is None]
-        if waiting := [location for location in wanted if not storage.restore(location)]:
+        if waiting := [location for location in wanted if not storage.restore(location, speed)]:
             raise PendingError(
                 f"{len(waiting)} of {len(wanted)} objects of {self.move.span} are still being "
                 f"restored from {self.move.source}",

@@ -62,10 +62,12 @@ class Economics:
         saved = monthly(self.book, source, held) - monthly(self.book, HOT, Size(hot))
         return Dollars(saved + self._copies(parts), self._leaving(parts, source))
 
-    def restore(self, parts: Sequence[Part], tier: Tier, until: datetime) -> Dollars:
+    def restore(
+        self, parts: Sequence[Part], tier: Tier, until: datetime, speed: str = "Standard"
+    ) -> Dollars:
         """Value archived objects that become readable; what is readable only stays so."""
         closed = size_of(part for part in parts if part.restored is None)
-        once = quote(self.book, tier, closed, (until - self.now) / DAY).dollars
+        once = quote(self.book, tier, closed, (until - self.now) / DAY, speed).dollars
         for part in parts:
             if part.restored and part.restored_until:
                 longer = (until - max(self.now, part.restored_until)) / DAY

@@ -61,6 +61,7 @@ class Move:
         bytes: What it reads, as it lies in the source tier.
         objects: How many objects it writes or moves.
         until: When a restore is over, UTC.
+        speed: How fast a restore is asked for: `Bulk`, `Standard` or `Expedited`.
 
     """
 
@@ -76,6 +77,7 @@ class Move:
     objects: int
     dollars: Dollars
     until: datetime | None = None
+    speed: str = "Standard"
 
     @property
     def span(self) -> str:
@@ -211,6 +213,7 @@ def move_json(move: Move) -> dict[str, Any]:
             "payback_months": move.dollars.payback,
         },
         "until": move.until.isoformat() if move.until else None,
+        "speed": move.speed if move.kind is Kind.RESTORE else None,
     }
 
 
@@ -250,6 +253,7 @@ def _move(raw: Mapping[str, Any]) -> Move:
         objects=int(raw["objects"]),
         dollars=Dollars(float(dollars["saved_a_month"]), float(dollars["once"])),
         until=datetime.fromisoformat(raw["until"]) if raw["until"] else None,
+        speed=str(raw.get("speed") or "Standard"),
     )
 
 

@@ -19,15 +19,23 @@ from .planner import Subject, basis_of
 
 
 def make_restore_plan(
-    subject: Subject, periods: Sequence[Period], until: datetime, now: datetime, book: PriceBook
+    subject: Subject,
+    periods: Sequence[Period],
+    until: datetime,
+    now: datetime,
+    book: PriceBook,
+    speed: str = "Standard",
 ) -> Plan:
     """Plan to make archived partitions readable until a time (UTC).
 
     What is readable already is not fetched again; it only stays readable for longer.
 
+    Args:
+        speed: `Bulk`, `Standard` or `Expedited`.
+
     Raises:
-        RequestError: a period has no archived part, the time is over already, or the dataset is
-            paused.
+        RequestError: a period has no archived part, its class does not know the speed, the time is
+            over already, or the dataset is paused.
 
     """
     dataset, inventory = subject.dataset, subject.inventory
@@ -41,7 +49,9 @@ def make_restore_plan(
     moves: list[Move] = []
     for period in sorted(set(periods)):
         parts = _archived(subject, period, inventory.partitions.get(period))
-        moves += _moves(dataset.name, period, parts, until, economics)
+        for part in parts:
+            _check_speed(book, part, speed)
+        moves += _moves(dataset.name, period, parts, until, economics, speed)
     if dataset.unit is not Unit.MONTH:
         moves = batched(moves)
     numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
@@ -52,12 +62,22 @@ def make_restore_plan(
 def quote_of(plan: Plan, book: PriceBook) -> Quote:
     """Return what a restore plan costs in all, and how long it takes."""
     ways = {move.source.name for move in plan.moves if move.objects}
-    hours = [book.classes[name].restore["Standard"].hours for name in ways]
+    speed = plan.moves[0].speed
+    hours = [book.classes[name].restore[speed].hours for name in ways]
     return Quote(
-        "Standard",
+        speed,
         sum(move.dollars.once for move in plan.moves),
         max(hours, key=lambda span: span[1], default=(0.0, 0.0)),
     )
+
+
+def _check_speed(book: PriceBook, part: Part, speed: str) -> None:
+    ways = book.classes[part.tier.name].restore
+    if speed not in ways:
+        raise RequestError(
+            f"{part.period} lies in {part.tier}, which knows no {speed} retrieval",
+            hint=f"It has: {', '.join(ways)}.",
+        )
 
 
 def _archived(subject: Subject, period: Period, partition: Partition | None) -> list[Part]:
@@ -76,7 +96,12 @@ def _archived(subject: Subject, period: Period, partition: Partition | None) -> 
 
 
 def _moves(
-    name: str, period: Period, archived: list[Part], until: datetime, economics: Economics
+    name: str,
+    period: Period,
+    archived: list[Part],
+    until: datetime,
+    economics: Economics,
+    speed: str,
 ) -> Iterator[Move]:
     for tier, group in groupby(sorted(archived, key=lambda p: p.tier.rank), lambda p: p.tier):
         parts = list(group)
@@ -92,6 +117,7 @@ def _moves(
             sum(part.rows for part in parts),
             sum(part.bytes for part in closed),
             len(closed),
-            economics.restore(parts, tier, until),
+            economics.restore(parts, tier, until, speed),
             until,
+            speed,
         )

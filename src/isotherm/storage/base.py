@@ -131,8 +131,13 @@ class Storage(Protocol):
         """Bring an object that was verified to its class, where it could not be read back there."""
         ...
 
-    def restore(self, location: Location) -> bool:
-        """Have an archived object made readable, once; False while that is under way."""
+    def restore(self, location: Location, speed: str = "Standard") -> bool:
+        """Have an archived object made readable, once; False while that is under way.
+
+        Args:
+            speed: `Bulk`, `Standard` or `Expedited`, of a class that has it.
+
+        """
         ...
 
     def size(self, location: Location) -> int | None:

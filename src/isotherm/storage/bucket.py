@@ -192,14 +192,14 @@ class Bucket:
             )
         return int(size)
 
-    def restore(self, key: str, days: int) -> bool:
-        """Ask for an archived object, unless that was done, at the price of Standard retrieval.
+    def restore(self, key: str, days: int, speed: str) -> bool:
+        """Ask for an archived object, unless that was done.
 
         Returns:
             False if the store has no archive: there an object of any class can be read.
 
         """
-        request = {"Days": days, "GlacierJobParameters": {"Tier": "Standard"}}
+        request = {"Days": days, "GlacierJobParameters": {"Tier": speed}}
         with self._asking(key, "restored"):
             try:
                 self.client.restore_object(**self._name(key), RestoreRequest=request)

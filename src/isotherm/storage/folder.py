@@ -121,7 +121,7 @@ class FolderStorage:
     def settle(self, location: Location) -> None:
         """Do nothing: an object was written to its tier's folder."""
 
-    def restore(self, location: Location) -> bool:
+    def restore(self, location: Location, speed: str = "Standard") -> bool:
         """Say that it is readable: a folder restores at once."""
         return True
 

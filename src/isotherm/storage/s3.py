@@ -108,12 +108,12 @@ class S3Storage:
         if tier.archived:
             self._bucket.copy(key, key, tier.name)
 
-    def restore(self, location: Location) -> bool:
+    def restore(self, location: Location, speed: str = "Standard") -> bool:
         """Ask for an archived object, once; False until it can be read."""
         key = self._object(location)
         found = self._bucket.required(key)
         if is_archived(found) and "Restore" not in found:
-            if not self._bucket.restore(key, COPIED_WITHIN_DAYS):
+            if not self._bucket.restore(key, COPIED_WITHIN_DAYS, speed):
                 return True
             found = self._bucket.required(key)
         return not is_archived(found)
