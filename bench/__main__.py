@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import applying, loading, memory, querying
+from . import applying, loading, memory, postgres, querying, s3
 from .ratio import Ratio, say, table, write
 
 HERE = Path(__file__).parent
@@ -20,6 +20,8 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "apply": (applying.measure,),
     "sql": (querying.measure, querying.measure_many),
     "load": (loading.measure,),
+    "postgres": (postgres.measure,),
+    "s3": (s3.measure, s3.measure_tags),
 }
 LONG: dict[str, tuple[Measure, ...]] = {"memory": (memory.make, memory.measure)}
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,8 @@ def moto() -> Iterator[S3Server]:
         process.wait()
 
 
-@pytest.fixture(scope="session")
-def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+@contextmanager
+def ceph() -> Iterator[S3Server]:
     """Start Ceph's gateway: signatures and lifecycle transitions are real, archives are not."""
     missing = [name for name in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(name)]
     if missing:
@@ -128,6 +128,13 @@ def rgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
             subprocess.run([*script, "stop"], env=environment, check=False, timeout=60)
             shutil.rmtree(folder, ignore_errors=True)
     pytest.skip(f"Ceph does not start here: {failure}")
+
+
+@pytest.fixture(scope="session")
+def rgw() -> Iterator[S3Server]:
+    """Start Ceph's gateway for all tests of a session."""
+    with ceph() as server:
+        yield server
 
 
 @pytest.fixture

@@ -122,13 +122,13 @@ class Losing:
         return getattr(self.port, name)
 
     @contextmanager
-    def transaction(self) -> Iterator[Any]:
+    def transaction(self, lock: Any = ()) -> Iterator[Any]:
         self.left -= 1
         if self.left:
-            with self.port.transaction() as tx:
+            with self.port.transaction(lock) as tx:
                 yield tx
             return
-        with self.port.transaction() as tx:
+        with self.port.transaction(lock) as tx:
             yield tx
             if not self.commits:
                 raise StorageError("the connection broke")

@@ -43,7 +43,7 @@ def test_a_type_is_kept_or_becomes_a_wider_one(hot: str, cold: str) -> None:
         "MAP(INTEGER, VARCHAR)",
         "DECIMAL(40,2)",
         "DECIMAL(9,10)",
-        "whatever",
+        "WHATEVER",
     ],
 )
 def test_a_type_that_does_not_survive_is_refused_with_the_way_out(type_: str) -> None:

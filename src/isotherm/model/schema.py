@@ -56,7 +56,7 @@ class Column:
     """A column of the warehouse's table, or of the Iceberg table.
 
     Attributes:
-        type: As DuckDB writes it. One in small letters is a type of the warehouse alone, whose
+        type: As DuckDB writes it. One that does not begin with a capital is a type of the warehouse alone, whose
             values the engine cannot read exactly, as whatever they were kept.
 
     """
@@ -127,7 +127,7 @@ def cold_columns(
     cast = cast or {}
     found = []
     for column in columns:
-        foreign = column.type != column.type.upper()
+        foreign = not column.type[:1].isupper()
         kept = None if foreign else cold_type(cast.get(column.name, column.type))
         if foreign:
             raise SchemaError(

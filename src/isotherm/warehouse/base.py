@@ -43,6 +43,9 @@ class Transaction(Protocol):
     def check_rows(self, table: TableName, condition: str) -> None:
         """Check that the engine reads the rows that meet `condition` as they are.
 
+        From then on they may be read from a copy of them as of this snapshot: what is not among
+        them is not seen any more in `relation`.
+
         Raises:
             SchemaError: a value would be read as another, or the rows cannot be deleted alone.
 

@@ -55,6 +55,8 @@ _FAR = "294000-01-01"
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
 _LOCK_TIMEOUT_OF = "SELECT * FROM postgres_query(?, 'SELECT current_setting(''lock_timeout'')')"
+HELD_ROWS = 5_000_000
+"""So many rows of a move are read once and held, in memory or spilled; more are read each time."""
 DROP_TIMEOUT = "1s"
 """How long the drop of an empty partition waits; others wait behind it meanwhile."""
 _HIDDEN = "'pg_catalog', 'information_schema', 'pg_toast'"
@@ -168,6 +170,10 @@ class _Connection:
 class PostgresTransaction(_Connection, AttachedTransaction):
     """See `warehouse.base.Transaction`."""
 
+    def __init__(self, session: DuckDBSession, alias: str) -> None:
+        super().__init__(session, alias)
+        self._held: dict[TableName, str] = {}
+
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
         self.native("SELECT 1")
@@ -214,7 +220,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
 
         """
         self._check_references(table)
-        tests = {}
+        tests = {"": "true"}
         for name, type_ in self._types(table):
             column = quote(name)
             if _NUMERIC.fullmatch(type_):
@@ -222,19 +228,32 @@ class PostgresTransaction(_Connection, AttachedTransaction):
             elif type_.startswith("timestamp"):
                 far = f"{column} >= '{_FAR}' AND isfinite({column})"
                 tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
-        if not tests:
-            return
         counts = ", ".join(
             f"count(*) FILTER (WHERE {test}) AS test_{number}"
             for number, test in enumerate(tests.values())
         )
         found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
         for what, count in zip(tests, found, strict=True):
-            if count:
+            if what and count:
                 raise SchemaError(
                     f"{count} rows of {table} cannot be moved: {what}",
                     hint="Nothing was moved. Mend the values, then run the same command again.",
                 )
+
+        if found[0] <= HELD_ROWS:
+            self._hold(table, condition)
+
+    def _hold(self, table: TableName, condition: str) -> None:
+        """Read the rows once, for all that is done with them: reading is what takes longest."""
+        held = quote("temp", f"isotherm_held_{secrets.token_hex(4)}")
+        self.session.execute(
+            f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
+        )
+        self._held[table] = held
+
+    def relation(self, table: TableName) -> str:
+        """Return the table's name as SQL of the session, or that of the rows that are held."""
+        return self._held.get(table) or super().relation(table)
 
     def fence(self, table: TableName, select: str) -> Digest:
         """Hash the rows as this snapshot has them: who changed one since fails the deletion.

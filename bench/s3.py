@@ -1,0 +1,122 @@
+"""A store on Ceph's gateway: an unload against DuckDB's own COPY, tags against bare requests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+import isotherm
+from isotherm.engine.duckdb import load_extension
+from isotherm.model.address import Address
+from isotherm.model.part import Location
+from isotherm.moves.applying import Limits
+from isotherm.opening import init_lake
+from isotherm.storage.bucket import AT_ONCE
+from isotherm.storage.s3 import S3Storage
+
+from . import data
+from .applying import month
+from .ratio import Ratio, pair, ratio_of, say, seconds
+from .servers import S3Server, ceph
+
+MONTHS = 7
+"""The first warms both sides up and does not count."""
+OBJECTS = 10_000
+ROUNDS = 3
+
+
+def measure(folder: Path) -> list[Ratio]:
+    """Unload month after month on both sides, in turn."""
+    base = data.warehouse(folder / "trips.duckdb", data.trips(data.ROWS, data.DAYS))
+    place = folder / "s3"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    with _server() as server:
+        bucket = server.bucket()
+        plain = data.plain(shutil.copyfile(base, place / "plain.duckdb"))
+        load_extension(plain, "httpfs")
+        plain.execute(
+            f"CREATE SECRET (TYPE s3, KEY_ID '{server.key}', SECRET '{server.secret}', "
+            f"REGION 'us-east-1', ENDPOINT '{server.endpoint.partition('://')[2]}', "
+            "URL_STYLE 'path', USE_SSL false)"
+        )
+        file = place / "isotherm.toml"
+        shutil.copyfile(base, place / "warehouse.duckdb")
+        config = data.CONFIG.format(period="month")
+        init_lake(file, f'storage.url = "{server.url(bucket)}"\n{config}')
+        with plain, isotherm.open(file) as lake:
+            pairs = [
+                pair(
+                    lambda: lake.apply(name="trips", limits=Limits(max_moves=1)),
+                    lambda n=number: _unload(plain, bucket, n),  # type: ignore[misc]
+                    ours_first=bool(number % 2),
+                )
+                for number in range(MONTHS)
+            ]
+    for ours, hand in pairs:
+        say(f"  apply {ours:.3f} s, by hand {hand:.3f} s")
+    return [ratio_of("S3, unload to Ceph", [ours / hand for ours, hand in pairs[1:]], 1.2)]
+
+
+def _unload(plain: duckdb.DuckDBPyConnection, bucket: str, number: int) -> None:
+    """COPY to the server, read it back and hash both sides, DELETE, CHECKPOINT."""
+    rows, url = (
+        f"(SELECT * FROM trips WHERE {month(number)})",
+        f"s3://{bucket}/hand/{number}.parquet",
+    )
+    plain.execute(
+        f"COPY {rows} TO '{url}' (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, "
+        "ROW_GROUP_SIZE 122880)"
+    )
+    hash_ = "SELECT count(*), sum(hash(t)::HUGEINT), bit_xor(hash(t)) FROM"
+    hot = plain.execute(f"{hash_} {rows} t").fetchone()
+    cold = plain.execute(f"{hash_} read_parquet('{url}') t").fetchone()
+    if hot != cold:
+        raise AssertionError(f"{hot} hot, {cold} cold")
+    plain.execute(f"DELETE FROM trips WHERE {month(number)}")
+    plain.execute("CHECKPOINT")
+
+
+def measure_tags(folder: Path) -> list[Ratio]:
+    """Tag 10,000 objects on both sides, by as many requests at a time."""
+    with _server() as server:
+        bucket, client = server.bucket(), server.client()
+        storage = S3Storage(Address.parse(server.url(bucket)))
+        places = [Location("STANDARD", f"trips/{number}.parquet") for number in range(OBJECTS)]
+        keys = [f"lake/{place}" for place in places]
+
+        def put(key: str) -> None:
+            client.put_object(Bucket=bucket, Key=key, Body=b"rows")
+
+        def tag(item: tuple[str, int]) -> None:
+            tags = {"TagSet": [{"Key": "ageing", "Value": str(item[1])}]}
+            bare.put_object_tagging(Bucket=bucket, Key=item[0], Tagging=tags)
+
+        def by_hand(age: int) -> None:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(tag, [(key, age) for key in keys]))
+
+        bare = storage._bucket.client
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(put, keys))
+        pairs = []
+        for number in range(ROUNDS):
+            wanted = {place: {"ageing": str(2 * number)} for place in places}
+            ours = seconds(lambda: storage.tag(wanted))  # noqa: B023
+            pairs.append((ours, seconds(lambda: by_hand(2 * number + 1))))  # noqa: B023
+    for ours, hand in pairs:
+        say(f"  tag {ours:.3f} s, by hand {hand:.3f} s")
+    return [ratio_of("S3, tags of 10,000 objects", [own / hand for own, hand in pairs], 1.3)]
+
+
+@contextmanager
+def _server() -> Iterator[S3Server]:
+    with ceph() as server:
+        os.environ |= {"AWS_ACCESS_KEY_ID": server.key, "AWS_SECRET_ACCESS_KEY": server.secret}
+        yield server

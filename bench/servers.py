@@ -1,0 +1,13 @@
+"""Real servers to measure on: those that the tests start."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from databases import PostgresServer, running
+from servers import S3Server, ceph
+
+__all__ = ["PostgresServer", "S3Server", "ceph", "running"]
