@@ -70,20 +70,20 @@ def measure(folder: Path) -> list[Ratio]:
 
     with connection, data.lake(folder / "lake", base) as lake:
         pair(one_month, partial(by_hand, 0), ours_first=False)  # imports what the others find
-        together = _together(lake, by_hand, range(1, TOGETHER))
+        many = together(lake, by_hand, range(1, TOGETHER))
         alone = [
             pair(one_month, partial(by_hand, number), ours_first=bool(number % 2))
             for number in range(TOGETHER, COLD)
         ]
-    for ours, plain in together + alone:
+    for ours, plain in many + alone:
         say(f"  apply {ours:.3f} s, by hand {plain:.3f} s")
     return [
-        ratio_of("apply, month by month", [ours / plain for ours, plain in together], 1.3),
+        ratio_of("apply, month by month", [ours / plain for ours, plain in many], 1.3),
         ratio_of("apply, a call for each month", [ours / plain for ours, plain in alone], None),
     ]
 
 
-def _together(
+def together(
     lake: Lake, by_hand: Callable[[int], None], months: range
 ) -> list[tuple[float, float]]:
     """Unload months by one apply, which stands still after each while it is done by hand.

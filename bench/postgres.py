@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 import isotherm
 from isotherm.engine.duckdb import load_extension
-from isotherm.lake import Lake
 from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake
 
 from . import data
-from .applying import month
+from .applying import month, together
 from .ratio import Ratio, pair, ratio_of, say
-from .servers import PostgresServer, running
+from .servers import running
 
 MONTH = 2_000_000
-MONTHS = 4
+MONTHS = 5
 """The first warms both sides up and does not count."""
 CONFIG = data.CONFIG.format(period="month").replace("main.trips", "public.trips")
 
@@ -39,44 +39,35 @@ def measure(folder: Path) -> list[Ratio]:
             for table in ("trips", "plain"):
                 connection.execute(f"CREATE INDEX ON {table} (pickup)")  # type: ignore[arg-type]
             connection.execute("VACUUM ANALYZE")
+
+        def by_hand(number: int) -> None:
+            parquet = folder / "postgres" / f"{number}.parquet"
+            plain.execute(
+                f"COPY (SELECT * FROM pg.plain WHERE {month(number)}) TO '{parquet}' "
+                "(FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+            )
+            with server.connect(url) as connection:
+                connection.execute(f"DELETE FROM plain WHERE {month(number)}")  # type: ignore[arg-type]
+
         file = folder / "postgres" / "isotherm.toml"
         init_lake(file, f'warehouse.url = "{url}"\n{CONFIG}')
         with isotherm.open(file, clock=lambda: datetime(2024, 1, 1)) as lake:
-            pairs = [_pair(number, lake, plain, server, url, folder) for number in range(MONTHS)]
+
+            def one_month() -> None:
+                lake.apply(name="trips", limits=Limits(max_moves=1))
+
+            pair(one_month, partial(by_hand, 0), ours_first=False)
+            pairs = together(lake, by_hand, range(1, MONTHS))
     for ours, hand in pairs:
         say(f"  apply {ours:.3f} s, by hand {hand:.3f} s")
-    return [
-        ratio_of("PostgreSQL, a month of 2M rows", [ours / hand for ours, hand in pairs[1:]], 1.3)
-    ]
+    return [ratio_of("PostgreSQL, a month of 2M rows", [ours / hand for ours, hand in pairs], 1.3)]
 
 
 def connect(url: str) -> duckdb.DuckDBPyConnection:
     plain = duckdb.connect()
+    plain.execute("SET enable_progress_bar = false")
     plain.execute("SET TimeZone = 'UTC'")
     plain.execute("SET preserve_insertion_order = false")
     load_extension(plain, "postgres_scanner")
     plain.execute(f"ATTACH '{url}' AS pg (TYPE postgres)")
     return plain
-
-
-def _pair(
-    number: int,
-    lake: Lake,
-    plain: duckdb.DuckDBPyConnection,
-    server: PostgresServer,
-    url: str,
-    folder: Path,
-) -> tuple[float, float]:
-    def ours() -> None:
-        lake.apply(name="trips", limits=Limits(max_moves=1))
-
-    def by_hand() -> None:
-        file = folder / "postgres" / f"{number}.parquet"
-        plain.execute(
-            f"COPY (SELECT * FROM pg.plain WHERE {month(number)}) TO '{file}' "
-            "(FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
-        )
-        with server.connect(url) as connection:
-            connection.execute(f"DELETE FROM plain WHERE {month(number)}")  # type: ignore[arg-type]
-
-    return pair(ours, by_hand, ours_first=bool(number % 2))

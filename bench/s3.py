@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,7 @@ from isotherm.storage.bucket import AT_ONCE
 from isotherm.storage.s3 import S3Storage
 
 from . import data
-from .applying import month
+from .applying import month, together
 from .ratio import Ratio, pair, ratio_of, say, seconds
 from .servers import S3Server, ceph
 
@@ -51,17 +52,18 @@ def measure(folder: Path) -> list[Ratio]:
         config = data.CONFIG.format(period="month")
         init_lake(file, f'storage.url = "{server.url(bucket)}"\n{config}')
         with plain, isotherm.open(file) as lake:
-            pairs = [
-                pair(
-                    lambda: lake.apply(name="trips", limits=Limits(max_moves=1)),
-                    lambda n=number: _unload(plain, bucket, n),  # type: ignore[misc]
-                    ours_first=bool(number % 2),
-                )
-                for number in range(MONTHS)
-            ]
+
+            def one_month() -> None:
+                lake.apply(name="trips", limits=Limits(max_moves=1))
+
+            def by_hand(number: int) -> None:
+                _unload(plain, bucket, number)
+
+            pair(one_month, partial(by_hand, 0), ours_first=False)
+            pairs = together(lake, by_hand, range(1, MONTHS))
     for ours, hand in pairs:
         say(f"  apply {ours:.3f} s, by hand {hand:.3f} s")
-    return [ratio_of("S3, unload to Ceph", [ours / hand for ours, hand in pairs[1:]], 1.2)]
+    return [ratio_of("S3, unload to Ceph", [ours / hand for ours, hand in pairs], 1.2)]
 
 
 def _unload(plain: duckdb.DuckDBPyConnection, bucket: str, number: int) -> None:

@@ -56,8 +56,9 @@ class Column:
     """A column of the warehouse's table, or of the Iceberg table.
 
     Attributes:
-        type: As DuckDB writes it. One that does not begin with a capital is a type of the warehouse alone, whose
-            values the engine cannot read exactly, as whatever they were kept.
+        type: As DuckDB writes it. One that does not begin with a capital is a type of the
+            warehouse alone, whose values the engine cannot read exactly, whatever they were kept
+            as.
 
     """
 

@@ -11,7 +11,7 @@ class Expire(Act):
 
     def count(self) -> None:
         """Hash the rows that are still in the warehouse; all the parts go."""
-        self.tx.check_rows(self.dataset.table, self.condition())
+        self.tx.check_deletable(self.dataset.table)
         self.change = leaving(self.parts)
         self.moved = self.tx.session.digest(self.hot_rows())
 

@@ -22,9 +22,10 @@ class Unload(Act):
 
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
-        self.tx.check_rows(self.dataset.table, self.condition())
+        self.tx.check_deletable(self.dataset.table)
+        field_ids = self._field_ids()  # a type that cannot be kept is refused by this
+        self.tx.take(self.dataset.table, self.condition())
         check_casts(self)
-        field_ids = self._field_ids()
         written = (self._write(period, field_ids) for period in self.move.periods)
         parts = tuple(part for part in written if part)
         seen = () if self.move.target.archived else tuple(part.location for part in parts)

@@ -61,8 +61,11 @@ class AttachedTransaction(ABC):
         """Keep other writers away from a partition; first of all in the transaction."""
         raise NotImplementedError(f"{table} is no partition")
 
-    def check_rows(self, table: TableName, condition: str) -> None:  # noqa: B027
-        """See `warehouse.base.Transaction`: what is read by the engine itself is as it is."""
+    def check_deletable(self, table: TableName) -> None:  # noqa: B027
+        """See `warehouse.base.Transaction`: the engine itself deletes nothing else."""
+
+    def take(self, table: TableName, condition: str) -> None:  # noqa: B027
+        """See `warehouse.base.Transaction`: what the engine has itself needs no copy."""
 
     @abstractmethod
     def fence(self, table: TableName, select: str) -> Digest:

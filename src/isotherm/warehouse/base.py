@@ -40,15 +40,20 @@ class Transaction(Protocol):
         """Estimate how many bytes the table's rows take in the warehouse."""
         ...
 
-    def check_rows(self, table: TableName, condition: str) -> None:
-        """Check that the engine reads the rows that meet `condition` as they are.
-
-        From then on they may be read from a copy of them as of this snapshot: what is not among
-        them is not seen any more in `relation`.
+    def check_deletable(self, table: TableName) -> None:
+        """Check that rows can be deleted without changing other tables.
 
         Raises:
-            SchemaError: a value would be read as another, or the rows cannot be deleted alone.
+            SchemaError: they cannot.
 
+        """
+        ...
+
+    def take(self, table: TableName, condition: str) -> None:
+        """Say which rows will be read, several times, and deleted.
+
+        They may be read from a copy of them as of this snapshot from now on: what is not among
+        them is not seen any more in `relation`.
         """
         ...
 
@@ -72,7 +77,8 @@ class Transaction(Protocol):
         """Delete the rows that meet `condition` and return how many there were.
 
         Raises:
-            SchemaError: a constraint of the table forbids it.
+            SchemaError: a constraint of the table forbids it, or a row that was taken has a value
+                that the engine has read as another one.
 
         """
         ...

@@ -6,7 +6,6 @@ that deletes them. What changes many rows runs on the server itself.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,34 +23,8 @@ from ..model.schema import Column
 from . import partitions
 from .attached import AttachedTransaction, AttachedWarehouse, translated
 from .lease import application, held
+from .postgres_types import engine_type, misread, postgres_type
 
-_EXACT = {
-    "boolean": "BOOLEAN",
-    "smallint": "SMALLINT",
-    "integer": "INTEGER",
-    "bigint": "BIGINT",
-    "real": "FLOAT",
-    "double precision": "DOUBLE",
-    "text": "VARCHAR",
-    "character varying": "VARCHAR",
-    "character": "VARCHAR",
-    "json": "VARCHAR",
-    "jsonb": "VARCHAR",
-    "bytea": "BLOB",
-    "uuid": "UUID",
-    "date": "DATE",
-    "time without time zone": "TIME",
-    "timestamp without time zone": "TIMESTAMP",
-    "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
-}
-"""The types whose values the engine reads, and writes back, exactly."""
-
-_NAMES = {"DOUBLE": "double precision", "FLOAT": "real", "BLOB": "bytea", "TINYINT": "smallint"}
-"""What PostgreSQL calls the types that the engine calls otherwise."""
-_MODIFIER = re.compile(r"\([0-9, -]+\)")
-_NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
-_FAR = "294000-01-01"
-"""Timestamps from this year on wrap around when the engine reads them."""
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
 _LOCK_TIMEOUT_OF = "SELECT * FROM postgres_query(?, 'SELECT current_setting(''lock_timeout'')')"
@@ -173,6 +146,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
     def __init__(self, session: DuckDBSession, alias: str) -> None:
         super().__init__(session, alias)
         self._held: dict[TableName, str] = {}
+        self._taken: set[TableName] = set()
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -212,35 +186,36 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         """
         self.run(f"LOCK TABLE {_name(table)} IN SHARE ROW EXCLUSIVE MODE")
 
-    def check_rows(self, table: TableName, condition: str) -> None:
-        """Check that the engine reads these rows as they are, and that none drags others along.
+    def check_deletable(self, table: TableName) -> None:
+        """Check that no row drags rows of other tables along.
 
         Raises:
-            SchemaError: a value would be read as another one, or a foreign key's rows would go.
+            SchemaError: a foreign key would.
 
         """
-        self._check_references(table)
-        tests = {"": "true"}
-        for name, type_ in self._types(table):
-            column = quote(name)
-            if _NUMERIC.fullmatch(type_):
-                tests[f"{name} is NaN, which the engine reads as 0"] = f"{column} = 'NaN'"
-            elif type_.startswith("timestamp"):
-                far = f"{column} >= '{_FAR}' AND isfinite({column})"
-                tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
-        counts = ", ".join(
-            f"count(*) FILTER (WHERE {test}) AS test_{number}"
-            for number, test in enumerate(tests.values())
+        rows = self.native(
+            "SELECT conname::text, conrelid::regclass::text FROM pg_constraint "
+            f"WHERE contype = 'f' AND confrelid = {_regclass(table)} "
+            "AND confdeltype IN ('c', 'n', 'd')"
         )
-        found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
-        for what, count in zip(tests, found, strict=True):
-            if what and count:
-                raise SchemaError(
-                    f"{count} rows of {table} cannot be moved: {what}",
-                    hint="Nothing was moved. Mend the values, then run the same command again.",
-                )
+        if rows:
+            raise SchemaError(
+                f"rows of {table} cannot be moved: with them the foreign key {rows[0][0]} would "
+                f"delete or change rows of {rows[0][1]}",
+                hint="Nothing was moved. Make it ON DELETE RESTRICT, or drop it.",
+            )
 
-        if found[0] <= HELD_ROWS:
+    def take(self, table: TableName, condition: str) -> None:
+        """Read the rows once, for all that is done with them, where they are not too many.
+
+        Values that the engine has misread are found when they are deleted.
+        """
+        self._taken.add(table)
+        found = self.native(
+            f"SELECT count(*) FROM (SELECT FROM {_name(table)} WHERE {condition} "
+            f"LIMIT {HELD_ROWS + 1}) t"
+        )
+        if found[0][0] <= HELD_ROWS:
             self._hold(table, condition)
 
     def _hold(self, table: TableName, condition: str) -> None:
@@ -264,15 +239,31 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         return self.session.digest(select)
 
     def delete(self, table: TableName, condition: str) -> int:
-        """Delete the rows on the server; through the engine it takes five times as long."""
+        """Delete the rows on the server; through the engine it takes five times as long.
+
+        Raises:
+            SchemaError: a constraint of the table forbids it, or a row that was taken has a value
+                that the engine has read as another one.
+
+        """
+        tests = {"": "true"} | (misread(self._types(table)) if table in self._taken else {})
+        counts = " || ' ' || ".join(f"count(*) FILTER (WHERE {test})" for test in tests.values())
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
-            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {_name(table)} WHERE {condition}; "
-            "GET DIAGNOSTICS gone = ROW_COUNT; "
-            f"PERFORM set_config('isotherm.deleted', gone::text, true); END {tag}"
+            f"DO {tag} DECLARE counts text; BEGIN WITH gone AS (DELETE FROM {_name(table)} "
+            f"WHERE {condition} RETURNING *) SELECT {counts} INTO counts FROM gone; "
+            f"PERFORM set_config('isotherm.deleted', counts, true); END {tag}"
         )
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
-        return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
+        said = self.native("SELECT current_setting('isotherm.deleted')")[0][0]
+        deleted, *wrong = (int(count) for count in said.split())
+        for what, count in zip(list(tests)[1:], wrong, strict=True):
+            if count:
+                raise SchemaError(
+                    f"{count} rows of {table} cannot be moved: {what}",
+                    hint="Nothing was moved. Mend the values, then run the same command again.",
+                )
+        return deleted
 
     def inserted(self, table: TableName, column: str) -> str | None:
         """Return a relation with one column of the rows that this transaction has inserted."""
@@ -284,11 +275,11 @@ class PostgresTransaction(_Connection, AttachedTransaction):
 
     def add_column(self, table: TableName, column: Column) -> None:
         """Add a column at the table's end, on the server."""
-        self._alter(table, f"ADD COLUMN {quote(column.name)} {_postgres_type(column.type)}")
+        self._alter(table, f"ADD COLUMN {quote(column.name)} {postgres_type(column.type)}")
 
     def widen(self, table: TableName, column: Column) -> None:
         """Give a column another type that holds its values, on the server."""
-        type_ = _postgres_type(column.type)
+        type_ = postgres_type(column.type)
         self._alter(table, f"ALTER COLUMN {quote(column.name)} TYPE {type_}")
 
     def _alter(self, table: TableName, change: str) -> None:
@@ -356,44 +347,17 @@ class PostgresTransaction(_Connection, AttachedTransaction):
             f"WHERE attrelid = {_regclass(table)} AND attnum > 0 AND NOT attisdropped"
         )
 
-    def _check_references(self, table: TableName) -> None:
-        """Refuse to delete what drags the rows of another table along."""
-        rows = self.native(
-            "SELECT conname::text, conrelid::regclass::text FROM pg_constraint "
-            f"WHERE contype = 'f' AND confrelid = {_regclass(table)} "
-            "AND confdeltype IN ('c', 'n', 'd')"
-        )
-        if rows:
-            raise SchemaError(
-                f"rows of {table} cannot be moved: with them the foreign key {rows[0][0]} would "
-                f"delete or change rows of {rows[0][1]}",
-                hint="Nothing was moved. Make it ON DELETE RESTRICT, or drop it.",
-            )
 
-
-def engine_type(postgres: str) -> str:
-    """Return the engine's name of a PostgreSQL type; the type's own if no value is sure in it."""
-    if numeric := _NUMERIC.fullmatch(postgres):
-        precision, scale = (int(number) for number in numeric.groups())
-        if precision <= 38 and 0 <= scale <= precision:
-            return f"DECIMAL({precision},{scale})"
-    return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
+def database_of(url: str) -> str:
+    """Return the database that a URL names; PostgreSQL takes the user's name if it has none."""
+    parts = urlsplit(url)
+    return unquote(parts.path.strip("/")) or unquote(parts.username or "") or "postgres"
 
 
 def _named(url: str, name: str) -> str:
     """Return the URL by which the server knows the connection's application by name."""
     joint = "&" if urlsplit(url).query else "?"
     return f"{url}{joint}application_name={escaped(name)}"
-
-
-def _postgres_type(engine: str) -> str:
-    return _NAMES.get(engine, engine)
-
-
-def database_of(url: str) -> str:
-    """Return the database that a URL names; PostgreSQL takes the user's name if it has none."""
-    parts = urlsplit(url)
-    return unquote(parts.path.strip("/")) or unquote(parts.username or "") or "postgres"
 
 
 def _name(table: TableName) -> str:

@@ -1,0 +1,69 @@
+"""Types of PostgreSQL: which the engine reads exactly, and which of their values it does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..engine.base import Row
+from ..engine.sql import quote
+
+_EXACT = {
+    "boolean": "BOOLEAN",
+    "smallint": "SMALLINT",
+    "integer": "INTEGER",
+    "bigint": "BIGINT",
+    "real": "FLOAT",
+    "double precision": "DOUBLE",
+    "text": "VARCHAR",
+    "character varying": "VARCHAR",
+    "character": "VARCHAR",
+    "json": "VARCHAR",
+    "jsonb": "VARCHAR",
+    "bytea": "BLOB",
+    "uuid": "UUID",
+    "date": "DATE",
+    "time without time zone": "TIME",
+    "timestamp without time zone": "TIMESTAMP",
+    "timestamp with time zone": "TIMESTAMP WITH TIME ZONE",
+}
+"""The types whose values the engine reads, and writes back, exactly."""
+
+_NAMES = {"DOUBLE": "double precision", "FLOAT": "real", "BLOB": "bytea", "TINYINT": "smallint"}
+"""What PostgreSQL calls the types that the engine calls otherwise."""
+_MODIFIER = re.compile(r"\([0-9, -]+\)")
+_NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
+_FAR = "294000-01-01"
+"""Timestamps from this year on wrap around when the engine reads them."""
+
+
+def engine_type(postgres: str) -> str:
+    """Return the engine's name of a PostgreSQL type; the type's own if no value is sure in it."""
+    if numeric := _NUMERIC.fullmatch(postgres):
+        precision, scale = (int(number) for number in numeric.groups())
+        if precision <= 38 and 0 <= scale <= precision:
+            return f"DECIMAL({precision},{scale})"
+    return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
+
+
+def postgres_type(engine: str) -> str:
+    """Return what PostgreSQL calls a type of the engine."""
+    return _NAMES.get(engine, engine)
+
+
+def misread(types: Iterable[Row]) -> dict[str, str]:
+    """Return the conditions of values that the engine would read as others, by what they are.
+
+    Args:
+        types: Names of columns and their PostgreSQL types.
+
+    """
+    tests = {}
+    for name, type_ in types:
+        column = quote(name)
+        if _NUMERIC.fullmatch(type_):
+            tests[f"{name} is NaN, which the engine reads as 0"] = f"{column} = 'NaN'"
+        elif type_.startswith("timestamp"):
+            far = f"{column} >= '{_FAR}' AND isfinite({column})"
+            tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
+    return tests
