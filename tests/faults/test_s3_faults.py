@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import isotherm
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.lake import Lake
@@ -29,6 +30,7 @@ class Line:
         fails: Asked for each request by its method and path; True answers 503.
         cuts: The same; True ends the connection in the middle of the request's body.
         failed: How many requests came to nothing.
+        answered: Method, path and size of the answer of each request that did not.
 
     """
 
@@ -37,6 +39,7 @@ class Line:
         self.fails: Callable[[str, str], bool] = lambda method, path: False
         self.cuts: Callable[[str, str], bool] = lambda method, path: False
         self.failed = 0
+        self.answered: list[tuple[str, str, int]] = []
 
     @contextmanager
     def listening(self) -> Iterator[str]:
@@ -78,8 +81,19 @@ class Line:
         server = http.client.HTTPConnection(self.server)
         server.request(asked.command, asked.path, body, dict(asked.headers))
         found = server.getresponse()
-        self._answer(asked, found.status, dict(found.getheaders()), found.read())
+        content = found.read()
+        self.answered.append((asked.command, asked.path, len(content)))
+        self._answer(asked, found.status, dict(found.getheaders()), content)
         server.close()
+
+    def read(self) -> dict[str, int]:
+        """Return how many bytes were read of each data object since it was last asked."""
+        bytes_: dict[str, int] = {}
+        for method, path, size in self.answered:
+            if method == "GET" and path.partition("?")[0].endswith(".parquet"):
+                bytes_[path] = bytes_.get(path, 0) + size
+        self.answered.clear()
+        return bytes_
 
     @staticmethod
     def _answer(
@@ -171,3 +185,48 @@ def test_a_request_that_is_never_answered_well_stops_its_move_alone(
 
 def _no_delay(*arguments: object) -> float:
     return 0.0
+
+
+def test_a_query_reads_the_files_and_the_columns_that_it_needs_and_no_more(
+    line: Line, s3: S3Server, make_lake: MakeLake
+) -> None:
+    bucket = s3.bucket()
+    with line.listening() as endpoint:
+        url = replace(s3, endpoint=endpoint).url(bucket)
+        lake = make_lake(f'[storage]\nurl = "{url}"\n{policy(STANDARD="2 months")}', clock=Clock())
+        run_sql(
+            lake,
+            "CREATE TABLE trips AS SELECT TIMESTAMP '2018-04-01' + INTERVAL (i) MINUTE AS pickup, "
+            "i::INTEGER AS id, md5(i::VARCHAR) AS note FROM range(120_000) t(i)",
+        )
+        age(lake)
+        client = s3.client()
+        sizes = {
+            f"/{bucket}/{item['Key']}": item["Size"]
+            for item in client.list_objects_v2(Bucket=bucket)["Contents"]
+            if item["Key"].endswith(".parquet")
+        }
+        assert len(sizes) == 3
+        lake.close()  # what was read back to verify it is remembered
+        with isotherm.open(lake.config.file, clock=Clock()) as fresh:
+            line.read()
+            fresh.explain_sql("select sum(id) from trips where pickup < '2018-05-01'")
+            assert sum(line.read().values()) < 0.05 * sum(sizes.values())
+            fresh.sql("select sum(id) from trips where pickup < '2018-05-01'").fetchall()
+            read = line.read()
+            assert [path.split("/")[-2] for path in read] == ["2018-04"]
+            (path,) = read
+            assert 0 < read[path] < 0.5 * sizes[path]  # two numbers a row, and no note
+            fresh.sql("select count(*) from trips where pickup >= '2019-06-01'").fetchall()
+            assert line.read() == {}
+            fresh.sql("select max(note) from trips where pickup >= '2018-06-01'").fetchall()
+            assert [path.split("/")[-2] for path in line.read()] == ["2018-06"]
+
+
+def test_a_query_takes_few_requests(line: Line, lake: Lake) -> None:
+    age(lake)
+    line.answered.clear()
+    lake.sql("select count(*), sum(fare) from trips where pickup >= '2018-06-01'").fetchall()
+    objects = {path for _, path, _ in line.answered if ".parquet" in path}
+    assert objects
+    assert len(line.answered) <= 6 * len(objects)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import isotherm
-from ageing import Clock, age, policy, tiers_of
+from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.model.address import Address
-from isotherm.model.errors import StorageError
+from isotherm.model.errors import IsothermError, MovesFailed, StorageError
 from isotherm.model.part import Location
 from isotherm.model.tier import CLASSES
+from isotherm.moves.applying import Watch
+from isotherm.plan.plan import Move
+from isotherm.plan.steps import Step
 from isotherm.storage import bucket as buckets
 from isotherm.storage.s3 import S3Storage
 from servers import S3Server
@@ -194,3 +200,108 @@ def test_what_is_where_is_shown_without_keys(
 
 def _interrupted(**arguments: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "hint"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "not the secret", "The keys are wrong"),
+        ("AWS_ACCESS_KEY_ID", "nobody", "The keys are wrong"),
+    ],
+)
+def test_wrong_keys_are_said_to_be_wrong(
+    s3_server: Callable[[str], S3Server],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    wrong: str,
+    hint: str,
+) -> None:
+    server = s3_server("rgw")  # it looks at signatures
+    bucket = server.bucket()
+    monkeypatch.setenv(name, wrong)
+    storage = S3Storage(Address.parse(server.url(bucket)))
+    with pytest.raises(StorageError) as error:
+        storage.rules()
+    assert hint in error.value.hint
+
+
+def test_a_clock_that_is_wrong_is_said_to_be(
+    s3_server: Callable[[str], S3Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = s3_server("rgw")
+    bucket = server.bucket()
+    late = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=2)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: late)
+    storage = S3Storage(Address.parse(server.url(bucket)))
+    with pytest.raises(StorageError) as error:
+        storage.rules()
+    assert "clock" in error.value.hint
+
+
+def test_a_permission_that_is_lost_in_the_middle_stops_what_needs_it_and_nothing_else(
+    s3_server: Callable[[str], S3Server], make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = s3_server("rgw")
+    bucket, client = server.bucket(), server.client()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "other")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "otherother")
+
+    def allow(denied: str = "") -> None:
+        everything = {
+            "Effect": "Allow",
+            "Principal": {"AWS": ["arn:aws:iam:::user/other"]},
+            "Action": ["s3:*"],
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        }
+        nothing = {**everything, "Effect": "Deny", "Action": [denied]}
+        rules = [everything, nothing] if denied else [everything]
+        policy_ = json.dumps({"Version": "2012-10-17", "Statement": rules}, separators=(",", ":"))
+        client.put_bucket_policy(Bucket=bucket, Policy=policy_)
+
+    allow()
+    config = f'[storage]\nurl = "{server.url(bucket)}"\n{policy(STANDARD="6 months")}'
+    lake = make_lake(config, clock=Clock())
+    run_sql(lake, make_trips(600, "2018-03-01", 200))
+
+    def watch(move: Move, step: Step) -> None:
+        if step is Step.COPY:
+            allow("s3:PutObject" if str(move.periods[0]) == "2018-04" else "")
+
+    with pytest.raises(MovesFailed, match="2018-04") as failed:
+        lake.apply(plan_of(lake), watch=Watch(step=watch))
+    assert len(failed.value.applied.failures) == 1
+    assert "isotherm iam" in failed.value.hint
+    allow()
+    assert tiers_of(lake)["2018-03"] == tiers_of(lake)["2018-05"] == "STANDARD"
+    assert tiers_of(lake)["2018-04"] == "hot"
+    assert ids(lake) == list(range(600))
+    age(lake)
+    assert tiers_of(lake)["2018-04"] == "STANDARD"
+    assert not untidy(lake)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_object_that_was_deleted_or_changed_behind_our_back_is_named(
+    s3: S3Server, make_lake: MakeLake, gone: bool
+) -> None:
+    bucket, client = s3.bucket(), s3.client()
+    both = policy(STANDARD="6 months", STANDARD_IA="14 months")
+    clock = Clock(datetime(2019, 2, 1))
+    lake = make_lake(f'[storage]\nurl = "{s3.url(bucket)}"\n{both}', clock=clock)
+    run_sql(lake, make_trips(300, "2018-03-01", 200))
+    age(lake)
+    keys = [item["Key"] for item in client.list_objects_v2(Bucket=bucket)["Contents"]]
+    (key,) = [key for key in keys if "/2018-03/" in key]
+    if gone:
+        client.delete_object(Bucket=bucket, Key=key)
+    else:
+        client.put_object(Bucket=bucket, Key=key, Body=b"something else")
+    clock.now = datetime(2019, 6, 1)
+    with pytest.raises(MovesFailed) as failed:
+        age(lake)
+    assert [key in error.message for error in failed.value.applied.failures.values()] == [True]
+    assert ("is missing" if gone else "is not the one that was written") in failed.value.message
+    assert tiers_of(lake)["2018-03"] == "STANDARD"
+    assert tiers_of(lake)["2018-04"] == "STANDARD_IA"
+    with pytest.raises(IsothermError, match="2018-03"):
+        lake.sql("select sum(id) from trips where pickup < '2018-04-01'").fetchall()

@@ -37,6 +37,23 @@ ATTEMPTS = 8
 _MISSING = ("404", "NoSuchKey", "NotFound")
 _THERE = ("412", "PreconditionFailed", "ConditionalRequestConflict")
 _HINT = "Nothing was changed. Put the object back from a backup, then try again."
+_MEND = "Mend the store or its permissions, then run it again."
+_KEYS = "The keys are wrong: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, or ?profile=."
+_ALLOWED = "These keys may not do it. What has to be allowed is printed by: isotherm iam"
+_REGION = "The bucket is in another region: write ?region= in [storage] url."
+_HINTS = {
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "ExpiredToken": "The keys have expired: get new ones, then run it again.",
+    "AccessDenied": _ALLOWED,
+    "403": _ALLOWED,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "301": _REGION,
+    "RequestTimeTooSkewed": "This machine's clock is wrong: set it, then run it again.",
+    "NoSuchBucket": "Make the bucket, or look at [storage] url.",
+}
+"""What to do about an error, by the store's name of it."""
 
 
 class ThereAlreadyError(Exception):
@@ -326,9 +343,10 @@ class Bucket:
         try:
             yield
         except (ClientError, BotoCoreError, OSError) as error:
+            code = _code(error) if isinstance(error, ClientError) else ""
             raise StorageError(
                 f"object {self._url(key)} cannot be {done}: {error}",
-                hint="Nothing was deleted. Mend the store or its permissions, then run it again.",
+                hint=f"Nothing was deleted. {_HINTS.get(code, _MEND)}",
             ) from error
 
 
