@@ -246,24 +246,33 @@ class PostgresTransaction(_Connection, AttachedTransaction):
                 that the engine has read as another one.
 
         """
-        tests = {"": "true"} | (misread(self._types(table)) if table in self._taken else {})
-        counts = " || ' ' || ".join(f"count(*) FILTER (WHERE {test})" for test in tests.values())
+        if table in self._taken:
+            self._check_values(table, condition)
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
-            f"DO {tag} DECLARE counts text; BEGIN WITH gone AS (DELETE FROM {_name(table)} "
-            f"WHERE {condition} RETURNING *) SELECT {counts} INTO counts FROM gone; "
-            f"PERFORM set_config('isotherm.deleted', counts, true); END {tag}"
+            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {_name(table)} WHERE {condition}; "
+            "GET DIAGNOSTICS gone = ROW_COUNT; "
+            f"PERFORM set_config('isotherm.deleted', gone::text, true); END {tag}"
         )
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
-        said = self.native("SELECT current_setting('isotherm.deleted')")[0][0]
-        deleted, *wrong = (int(count) for count in said.split())
-        for what, count in zip(list(tests)[1:], wrong, strict=True):
+        return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
+
+    def _check_values(self, table: TableName, condition: str) -> None:
+        """Check on the server that the engine has read these rows as they are."""
+        tests = misread(self._types(table))
+        if not tests:
+            return
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE {test}) AS test_{number}"
+            for number, test in enumerate(tests.values())
+        )
+        found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
+        for what, count in zip(tests, found, strict=True):
             if count:
                 raise SchemaError(
                     f"{count} rows of {table} cannot be moved: {what}",
                     hint="Nothing was moved. Mend the values, then run the same command again.",
                 )
-        return deleted
 
     def inserted(self, table: TableName, column: str) -> str | None:
         """Return a relation with one column of the rows that this transaction has inserted."""
