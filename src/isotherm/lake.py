@@ -15,7 +15,7 @@ from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
 from .holding import Holding
-from .lifecycle.bucket import BucketRules
+from .lifecycle.bucket import BucketRules, classes_of
 from .model.part import Inventory, Location, Part
 from .model.period import Duration, Period
 from .model.tier import CLASSES
@@ -84,7 +84,8 @@ class Lake(Holding):
 
         """
         subjects, plan = self._planned(name, as_of)
-        return make_status(subjects, plan, self.prices)
+        every = (part for subject in subjects for part in subject.inventory.parts)
+        return make_status(subjects, plan, self.prices, self.classes_of(every))
 
     def explain(
         self, name: str, period: Period, *, as_of: datetime | None = None
@@ -100,11 +101,9 @@ class Lake(Holding):
         with self.warehouse.snapshot() as tx:
             return explanation, intents.last_done(tx, name, str(period))
 
-    def classes_of(self, parts: Iterable[Part]) -> dict[str, str]:
-        """Ask S3 in which class it has the objects that its rules move, by their locations."""
-        store = self.storage.classed
-        asked = [p.location for p in parts if store and p.location.tier != p.tier.name]
-        return {str(place): store.class_of(place) for place in asked} if store else {}
+    def classes_of(self, parts: Iterable[Part]) -> dict[Location, str]:
+        """Ask S3 in which class it has the objects that its rules move: see `lifecycle.bucket`."""
+        return classes_of(self.storage, parts)
 
     def sql(
         self, query: str, *, archived: str = Archived.REFUSE, allow_files: bool = False

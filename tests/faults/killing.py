@@ -33,7 +33,11 @@ FIRST, OTHER = "2018-03", "2018-04"
 """The partition whose move is killed, and the one that is moved first afterwards."""
 STORE = "ISOTHERM_TEST_STORE"
 """The URL of the store, where it is no folder of the lake."""
+WAREHOUSE = "ISOTHERM_TEST_WAREHOUSE"
+"""The URL of the warehouse, where it is no file of the lake."""
 ONE_THREAD = "[settings]\nthreads = 1\n"
+WAIT = 30.0
+"""For so many seconds at most a server may still know a process that was killed."""
 MONTHS = ("2018-03", "2018-04", "2018-05")
 
 
@@ -89,8 +93,10 @@ def build(story: str, folder: str) -> None:
     """Set up a lake in which the story's moves of FIRST and OTHER are due."""
     told, clock = STORIES[story], Clock()
     file = Path(folder) / "isotherm.toml"
-    store = f"[storage]\nurl = '{os.environ.get(STORE, 'file:objects')}'\n"
-    init_lake(file, ONE_THREAD + store + told.config)
+    ports = f"[storage]\nurl = '{os.environ.get(STORE, 'file:objects')}'\n"
+    if WAREHOUSE in os.environ:
+        ports += f"[warehouse]\nurl = '{os.environ[WAREHOUSE]}'\n"
+    init_lake(file, ONE_THREAD + ports + told.config)
     with isotherm.open(file, clock=clock) as lake:
         run_sql(
             lake,
@@ -112,7 +118,7 @@ def build(story: str, folder: str) -> None:
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
     if told.then:
-        file.write_text(ONE_THREAD + store + told.then, encoding="utf-8")
+        file.write_text(ONE_THREAD + ports + told.then, encoding="utf-8")
 
 
 def move(lake: Lake, story: str, *periods: str) -> None:
@@ -164,7 +170,7 @@ def _survive(told: Story, story: str, folder: str, other_first: bool) -> list[st
     problems: list[str] = []
     clock = Clock(told.now)
     every = list(range(100)) + (list(range(1000, 1009)) if told.late else [])
-    with isotherm.open(Path(folder) / "isotherm.toml", clock=clock) as lake:
+    with isotherm.open(Path(folder) / "isotherm.toml", clock=clock, wait=WAIT) as lake:
         expires = told.after == "gone"
 
         def see(when: str) -> None:

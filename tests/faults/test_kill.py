@@ -15,6 +15,7 @@ from pathlib import Path
 import killing
 import pytest
 
+from databases import PostgresServer
 from servers import S3Server
 
 SIGKILL = -9
@@ -98,6 +99,47 @@ class S3Trial(Trial):
             "AWS_SECRET_ACCESS_KEY": self.server.secret,
         }
         self.build()
+
+
+class PostgresTrial(Trial):
+    """A lake whose warehouse is a database of PostgreSQL, a copy of the first one each time."""
+
+    def __init__(self, root: Path, story: str, server: PostgresServer) -> None:
+        super().__init__(root, story)
+        self.server, self.url = server, server.database()
+        self.database = self.url.rpartition("/")[2]
+        self.environment = {killing.WAREHOUSE: self.url}
+
+    def begin(self) -> None:
+        if self.template.exists():
+            self._copy(f"{self.database}_template", self.database)
+        super().begin()
+
+    def build(self) -> None:
+        super().build()
+        self._copy(self.database, f"{self.database}_template")
+
+    def _copy(self, source: str, target: str) -> None:
+        with self.server.connect() as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {target} TEMPLATE {source}")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("story", "every"), [("unload", 1), ("append", 2), ("reload", 2), ("expire", 2)]
+)
+def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
+    story: str, every: int, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Anywhere, or at every second step where it is much like what was tried in full."""
+    trial = PostgresTrial(tmp_path / "trial", story, postgres)
+    steps = trial.steps()
+    assert steps.count("before commit") > 2
+    found = {
+        f"{number} {steps[number - 1]}": trial.kill(number, number % 4 < 2)
+        for number in range(1, len(steps) + 1, every)
+    }
+    assert not {name: problems for name, problems in found.items() if problems}
 
 
 @pytest.mark.parametrize("story", ["unload to the archive", "retier", "restore"])

@@ -151,6 +151,23 @@ def test_by_rules_an_object_stays_until_no_reader_needs_it_and_is_tagged_then(
     assert not untidy(lake)
     explained, _ = lake.explain("trips", Period.parse("2018-03"))
     assert list(lake.classes_of(explained.parts).values()) == ["STANDARD"]
+    seen = {str(line.period): dict(line.on_s3) for line in lake.status().datasets[0].partitions}
+    assert seen == {"2018-03": {"STANDARD": 1}, "2018-04": {"STANDARD": 1}, "2018-05": {}}
+
+
+def test_the_class_of_an_object_that_is_gone_or_not_to_be_seen_is_said_to_be_so(
+    make_lake: MakeLake, bucket: Bucket
+) -> None:
+    lake = make(make_lake, bucket, BY_RULES)
+    age(lake)
+    parts = lake.explain("trips", Period.parse("2018-03"))[0].parts
+    bucket.client.delete_object(Bucket=bucket.name, Key=f"lake/{parts[0].location}")
+    assert list(lake.classes_of(parts).values()) == ["missing"]
+    for item in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]:
+        bucket.client.delete_object(Bucket=bucket.name, Key=item["Key"])
+    bucket.client.delete_bucket(Bucket=bucket.name)
+    assert list(lake.classes_of(parts).values()) == ["unknown"]
+    assert lake.status().datasets[0].partitions[0].on_s3 == {"unknown": 1}
 
 
 def test_a_copy_of_an_object_that_is_tagged_for_a_class_is_not(

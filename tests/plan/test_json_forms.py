@@ -41,6 +41,7 @@ def documented(form: str) -> set[str]:
 def fields(value: object, path: str = "") -> Iterator[str]:
     """Yield the path of every value; a name that may be any is written as in the docs."""
     names = {"basis": "<dataset>", "basis.<dataset>": "<period>", "terms": "<dataset>"}
+    names["datasets[].partitions[].on_s3"] = "<class>"
     if isinstance(value, dict):
         for key, inner in value.items():
             name = names.get(path, key)
@@ -70,7 +71,8 @@ def test_every_field_of_a_plan_is_in_the_docs_and_no_other() -> None:
 
 
 def test_every_field_of_a_status_is_in_the_docs_and_no_other() -> None:
-    status = make_status([WORLD], PLAN, BOOK).to_json()
+    classes = {part.location: "STANDARD_IA" for part in WORLD.inventory.parts}
+    status = make_status([WORLD], PLAN, BOOK, classes).to_json()
     assert simplified("status", json.loads(json.dumps(status))) == documented("status")
 
 

@@ -24,7 +24,14 @@ from .output import Console, count, counted, out, write_json
 
 if TYPE_CHECKING:
     from ..control.intents import Intent
+    from ..model.part import Location
     from ..plan.explain import Explanation
+
+IN_CLASS = "in {now} still, billed as {tier}: the bucket's rules move it"
+ON_S3 = {
+    "missing": "missing, although it should be in {tier}: put it back from a backup",
+    "unknown": "the bucket does not answer: which class it is in cannot be said",
+}
 
 
 def run(
@@ -41,13 +48,14 @@ def run(
         found, last = lake.explain(dataset, wanted, as_of=read_as_of(as_of))
         classes = lake.classes_of(found.parts)
     if format_ is Format.JSON:
-        write_json({**found.to_json(), "last_move": _last_json(last), "on_s3": classes})
+        on_s3 = {str(place): now for place, now in classes.items()}
+        write_json({**found.to_json(), "last_move": _last_json(last), "on_s3": on_s3})
         return
     _show(out(), found, last, classes)
 
 
 def _show(
-    console: Console, found: Explanation, last: Intent | None, classes: Mapping[str, str]
+    console: Console, found: Explanation, last: Intent | None, classes: Mapping[Location, str]
 ) -> None:
     as_of = f"{found.as_of:%Y-%m-%d}"
     age = counted(found.age, found.period.unit.value)
@@ -60,7 +68,7 @@ def _show(
             console.message(f"  {number:>4}. {step.name.lower():<9} {step.value}")
 
 
-def _standing(found: Explanation, classes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _standing(found: Explanation, classes: Mapping[Location, str]) -> Iterator[tuple[str, str]]:
     """Say where the partition is."""
     yield "policy", str(found.rule) if found.rule else "no line applies: it is hot"
     yield "tier", f"{found.tier} now, {found.due} due"
@@ -70,8 +78,8 @@ def _standing(found: Explanation, classes: Mapping[str, str]) -> Iterator[tuple[
         yield "warehouse", f"{count(found.hot.rows)} {what}, {size(found.hot.bytes)}"
     for part in found.parts:
         yield "object", f"{part.location}: {count(part.rows)} rows, {size(part.bytes)}"
-        if (now := classes.get(str(part.location))) and now != part.tier.name:
-            yield "on S3", f"in {now} still, billed as {part.tier}: the bucket's rules move it"
+        if (now := classes.get(part.location)) and now != part.tier.name:
+            yield "on S3", ON_S3.get(now, IN_CLASS).format(now=now, tier=part.tier)
         if part.restored_until:
             yield "restored", f"readable until {part.restored_until:%Y-%m-%d %H:%M} UTC"
 

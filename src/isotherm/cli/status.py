@@ -71,13 +71,19 @@ def _row(line: Standing) -> tuple[str, ...]:
     return (
         str(line.period),
         str(line.age),
-        line.tier.name + (" + late" if line.late_rows else ""),
+        _tier(line),
         count(line.rows),
         size(line.bytes),
         str(line.objects),
         money(line.dollars),
         _due(line),
     )
+
+
+def _tier(line: Standing) -> str:
+    """Say the tier that is billed, and where S3 still has the objects that its rules move."""
+    late = " + late" if line.late_rows else ""
+    return line.tier.name + late + "".join(f", in {now}" for now in sorted(line.on_s3))
 
 
 def _due(line: Standing) -> str:

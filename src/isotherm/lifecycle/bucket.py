@@ -1,15 +1,49 @@
-"""The rules of a lake's bucket: shown, compared, merged into what is there, and read back."""
+"""The rules of a lake's bucket: shown, compared, merged into what is there, and read back.
+
+And what they have done: the classes in which the bucket has the objects now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from os.path import commonpath
 
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, RequestError, StorageError
+from ..model.part import Location, Part
 from ..model.tier import STANDARD
 from ..storage.base import Classed, Storage
 from . import rules
 from .rules import Drift, Rule
+
+MISSING, UNKNOWN = "missing", "unknown"
+"""What is said instead of a class where an object is not there, or the bucket does not answer."""
+
+
+def classes_of(storage: Storage, parts: Iterable[Part]) -> dict[Location, str]:
+    """Ask the bucket in which class it has those objects that its rules move.
+
+    Returns:
+        The class of each, or MISSING, or UNKNOWN.
+
+    """
+    store = storage.classed
+    if store is None:
+        return {}
+    asked: dict[str, list[Location]] = defaultdict(list)
+    for part in parts:
+        if part.location.tier != part.tier.name:
+            asked[part.location.tier].append(part.location)
+    found: dict[Location, str] = {}
+    for tier, places in asked.items():
+        found |= dict.fromkeys(places, MISSING)
+        try:
+            prefix = commonpath([place.key for place in places])
+            found |= ((at, now) for at, now in store.classes(tier, prefix) if at in found)
+        except StorageError:
+            found |= dict.fromkeys(places, UNKNOWN)
+    return found
 
 
 class BucketRules:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ..cost.dollars import Size, keeping, keeping_part, monthly
 from ..cost.prices import PriceBook
 from ..cost.sizes import Sizes
-from ..model.part import Ageless, Inventory, Partition
+from ..model.part import Ageless, Inventory, Location, Partition
 from ..model.period import Period, Unit
 from ..model.tier import HOT, TIERS, Tier
 from .plan import Move, Plan, Refusal
@@ -39,6 +40,8 @@ class Standing:
         refused: What is due and not planned, and why.
         restored_until: When its readable copy is over, UTC.
         late_rows: Rows in the warehouse although it has left it.
+        on_s3: How many objects S3 does not have in the class that they are billed as, by where
+            it has them: the bucket's rules are still to move them.
 
     """
 
@@ -54,6 +57,7 @@ class Standing:
     refused: tuple[Refusal, ...] = ()
     restored_until: datetime | None = None
     late_rows: int = 0
+    on_s3: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as its documented JSON form (docs/json.md)."""
@@ -73,6 +77,7 @@ class Standing:
             ],
             "restored_until": self.restored_until.isoformat() if self.restored_until else None,
             "late_rows": self.late_rows,
+            "on_s3": dict(self.on_s3),
         }
 
 
@@ -157,11 +162,17 @@ class Status:
         }
 
 
-def make_status(subjects: Sequence[Subject], plan: Plan, book: PriceBook) -> Status:
+def make_status(
+    subjects: Sequence[Subject],
+    plan: Plan,
+    book: PriceBook,
+    classes: Mapping[Location, str] = MappingProxyType({}),
+) -> Status:
     """Say where datasets stand.
 
     Args:
         plan: Of the same datasets, made from the same inventory.
+        classes: In which classes S3 has the objects that its rules move.
 
     """
     moves = _by_place((move, move) for move in plan.moves)
@@ -173,9 +184,8 @@ def make_status(subjects: Sequence[Subject], plan: Plan, book: PriceBook) -> Sta
         for partition in subject.inventory:
             place = (subject.dataset.name, partition.period)
             due = subject.dataset.policy.tier_at(partition.period, as_of)
-            lines.append(
-                _standing(partition, as_of, due, moves.get(place), refused.get(place), book)
-            )
+            line = _standing(partition, as_of, due, moves.get(place), refused.get(place), book)
+            lines.append(replace(line, on_s3=_elsewhere(partition, classes)))
         found.append(_status(subject, tuple(lines), book))
     return Status(plan.as_of, tuple(found))
 
@@ -210,6 +220,15 @@ def _standing(
         refused=tuple(refused or ()),
         restored_until=max(restored, default=None),
         late_rows=partition.late_rows,
+    )
+
+
+def _elsewhere(partition: Partition, classes: Mapping[Location, str]) -> Mapping[str, int]:
+    """Count the objects that S3 has in another class than theirs, by class."""
+    return Counter(
+        now
+        for part in partition.parts
+        if (now := classes.get(part.location, part.tier.name)) != part.tier.name
     )
 
 

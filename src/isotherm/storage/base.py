@@ -46,8 +46,8 @@ class Classed(Protocol):
         """
         ...
 
-    def class_of(self, location: Location) -> str:
-        """Return the storage class that an object is in now."""
+    def classes(self, tier: str, prefix: str) -> Iterator[tuple[Location, str]]:
+        """List the objects of a tier whose keys begin so, each with the class that it is in now."""
         ...
 
     def rules(self, *, patient: bool = True) -> Sequence[Mapping[str, Any]]:

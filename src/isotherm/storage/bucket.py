@@ -281,10 +281,11 @@ class Bucket:
 
     def rules(self, *, patient: bool = True) -> list[Mapping[str, Any]]:
         """Return the bucket's lifecycle rules; without patience it is asked but twice."""
-        client = self.client if patient else self._client(attempts=2, timeout=5)
         with self._asking("", "asked for its lifecycle rules"):
             try:
-                found = client.get_bucket_lifecycle_configuration(Bucket=self._address.bucket)
+                found = self._asker(patient).get_bucket_lifecycle_configuration(
+                    Bucket=self._address.bucket
+                )
             except ClientError as error:
                 if _code(error) == "NoSuchLifecycleConfiguration":
                     return []
@@ -298,13 +299,17 @@ class Bucket:
                 Bucket=self._address.bucket, LifecycleConfiguration={"Rules": list(rules)}
             )
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """List the keys that begin so."""
+    def keys(self, prefix: str, *, patient: bool = True) -> Iterator[tuple[str, str]]:
+        """List the keys that begin so, each with the storage class of its object."""
         with self._asking(prefix, "listed"):
-            pages = self.client.get_paginator("list_objects_v2")
+            pages = self._asker(patient).get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._address.bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
-                    yield item["Key"]
+                    yield item["Key"], class_of(item)
+
+    def _asker(self, patient: bool) -> Any:
+        """Return the client; without patience one that asks but twice."""
+        return self.client if patient else self._client(attempts=2, timeout=5)
 
     def _url(self, key: str) -> str:
         return f"s3://{self._address.bucket}/{key}"

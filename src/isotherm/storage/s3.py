@@ -19,7 +19,7 @@ from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
 from .base import Stored
-from .bucket import AT_ONCE, SHA256, Bucket, ThereAlreadyError, class_of, is_archived
+from .bucket import AT_ONCE, SHA256, Bucket, ThereAlreadyError, is_archived
 
 MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
@@ -148,7 +148,7 @@ class S3Storage:
     def list(self, tier: str, prefix: str = "") -> Iterator[Location]:
         """List the published objects of a tier."""
         root = self._key(f"{tier}/")
-        for key in self._bucket.keys(root + (f"{prefix}/" if prefix else "")):
+        for key, _ in self._bucket.keys(root + (f"{prefix}/" if prefix else "")):
             yield Location(tier, key.removeprefix(root))
 
     def tag(
@@ -168,9 +168,11 @@ class S3Storage:
         done = [location for location, error in failed.items() if error is None]
         return done, [error for error in failed.values() if error]
 
-    def class_of(self, location: Location) -> str:
-        """Return the storage class that an object is in now."""
-        return class_of(self._bucket.required(self._object(location)))
+    def classes(self, tier: str, prefix: str) -> Iterator[tuple[Location, str]]:
+        """List the objects of a tier whose keys begin so, each with the class that it is in now."""
+        root = self._key(f"{tier}/")
+        for key, class_ in self._bucket.keys(root + prefix, patient=False):
+            yield Location(tier, key.removeprefix(root)), class_
 
     def rules(self, *, patient: bool = True) -> Sequence[Mapping[str, Any]]:
         """Return the lifecycle rules of the whole bucket."""
