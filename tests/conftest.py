@@ -11,7 +11,7 @@ import isotherm
 from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
-pytest_plugins = ("aged", "command_line", "databases", "servers")
+pytest_plugins = ("servers", "databases", "aged", "command_line")
 
 TRIPS = """
 [datasets.trips]

@@ -86,21 +86,58 @@ def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
     raise TimeoutError(f"{process.args!r} does not listen on port {port}")
 
 
-@pytest.fixture(scope="session")
-def moto() -> Iterator[S3Server]:
-    """Start a moto server: Amazon's calls, classes, and archives that cannot be read."""
-    port = free_port()
+@contextmanager
+def from_the_package_index(
+    name: str, port: int, *command: str, **settings: str
+) -> Iterator[S3Server]:
+    """Run a server that is a Python package, on its port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-m", *command],
+        env={**os.environ, **settings},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         wait_for(process, port)
-        yield S3Server("moto", f"http://127.0.0.1:{port}")
+        yield S3Server(name, f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def a_moto(**settings: str) -> Iterator[S3Server]:
+    """Start a moto server: Amazon's calls, classes, and archives that cannot be read."""
+    port = free_port()
+    with from_the_package_index(
+        "moto", port, "moto.server", "-H", "127.0.0.1", "-p", str(port), **settings
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    """Start a moto server for all tests of a session."""
+    with a_moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[S3Server]:
+    """Start a ministack server: its archives take two seconds, and say that they are at it."""
+    port, folder = free_port(), tempfile.mkdtemp(prefix="ministack-")
+    settings = {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "SERVICES": "s3",
+        "HOME": folder,
+        "TMPDIR": folder,
+    }
+    try:
+        with from_the_package_index("ministack", port, "ministack", **settings) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ageing import Clock, age, ids, policy, tiers_of, untidy
 from command_line import AS_OF, CommandLine, words
@@ -18,6 +21,7 @@ from isotherm.model.period import Duration, Period
 from isotherm.moves.applying import Applied
 from isotherm.plan.plan import Kind
 from isotherm.storage.folder import FolderStorage
+from servers import S3Server
 
 PENDING = PendingError.exit_code
 MARCH, APRIL = Period.parse("2018-03"), Period.parse("2018-04")
@@ -113,6 +117,35 @@ def test_the_other_moves_of_a_plan_are_made_while_one_waits(lake: Lake) -> None:
     applied = lake.apply(lake.plan(even_if_uneconomic=True))
     assert [(done.move.kind, done.move.span) for done in applied.done] == [(Kind.UNLOAD, "2018-12")]
     assert [move.span for move in applied.waiting] == ["2018-03"]
+
+
+def test_an_archive_of_s3_is_asked_once_and_again_until_it_has_fetched(
+    make_lake: MakeLake, s3_server: Callable[[str], S3Server]
+) -> None:
+    server = s3_server("ministack")
+    bucket, client = server.bucket(), server.client()
+    config = f'storage.url = "{server.url(bucket)}"\n' + policy(GLACIER="6 months")
+    lake = make_lake(config, clock=Clock())
+    run_sql(lake, make_trips(600, "2018-03-01", 200))
+    age(lake)
+    applied = restore(lake, MARCH)
+    assert [move.span for move in applied.waiting] == ["2018-03"]
+    with pytest.raises(ArchivedError):
+        lake.sql(OF_MARCH)
+    asked = [
+        key
+        for item in client.list_objects_v2(Bucket=bucket, Prefix="lake/GLACIER/")["Contents"]
+        if "Restore" in client.head_object(Bucket=bucket, Key=(key := item["Key"]))
+    ]
+    assert ["/2018-03/" in key for key in asked] == [True]
+    with pytest.raises(ClientError, match="RestoreAlreadyInProgress"):  # as a second ask would
+        client.restore_object(Bucket=bucket, Key=asked[0], RestoreRequest={"Days": 1})
+    end = time.monotonic() + 30
+    while not (applied := lake.apply()).done:
+        assert time.monotonic() < end
+    assert [outcome.move.span for outcome in applied.done] == ["2018-03"]
+    assert lake.sql(OF_MARCH).fetchall() == [(224,)]
+    assert not untidy(lake)
 
 
 def test_the_command_line_says_what_is_under_way_and_how_it_goes_on(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,15 @@ import pytest
 import isotherm
 from ageing import Clock, age, ids, policy, tiers_of, untidy
 from command_line import CommandLine, words
-from conftest import run_sql
+from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
-from isotherm.model.errors import IsothermError
+from isotherm.model.address import Address
+from isotherm.model.errors import IsothermError, MovesFailed, StorageError
 from isotherm.model.period import Duration, Period
 from isotherm.opening import init_lake
-from servers import S3Server
+from isotherm.storage import bucket
+from isotherm.storage.bucket import Bucket
+from servers import S3Server, a_moto
 
 TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 8) HOUR AS pickup, "
@@ -27,10 +33,7 @@ TABLE = (
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months", expire="30 months").replace(
     'clock = "pickup"', 'clock = "pickup"\ntransition = "lifecycle"'
 )
-UNTESTED = {
-    "s3:RestoreObject": "Ceph has no archive to restore from; moto's test is below",
-    "s3:AbortMultipartUpload": "only an upload that fails asks for it",
-}
+DIRECT = policy(STANDARD="6 months", GLACIER="15 months", expire="30 months")
 
 
 @pytest.fixture
@@ -103,36 +106,121 @@ def test_what_is_printed_suffices(guarded: Callable[[str], Lake]) -> None:
     live(guarded(""))
 
 
-@pytest.mark.parametrize(
-    "missing",
-    [
-        "s3:ListBucket",
-        "s3:GetLifecycleConfiguration",
-        "s3:PutLifecycleConfiguration",
-        "s3:ListBucketVersions",
-        "s3:GetObject",
-        "s3:PutObject",
-        "s3:DeleteObject",
-        "s3:GetObjectTagging",
-        "s3:PutObjectTagging",
-        "s3:DeleteObjectVersion",
-    ],
+ON_CEPH = (
+    "s3:ListBucket",
+    "s3:GetLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:ListBucketVersions",
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:GetObjectTagging",
+    "s3:PutObjectTagging",
+    "s3:DeleteObjectVersion",
 )
+ON_MOTO = ("s3:RestoreObject", "s3:AbortMultipartUpload")
+"""What Ceph, which has no archive, never asks for, and what only an upload that fails needs."""
+
+
+@pytest.mark.parametrize("missing", ON_CEPH)
 def test_one_action_less_fails(guarded: Callable[[str], Lake], missing: str) -> None:
     with pytest.raises((IsothermError, AssertionError)):
         live(guarded(missing))
 
 
-def test_only_actions_of_which_it_is_said_why_are_not_taken_away(command: CommandLine) -> None:
-    taken = {mark.args[1][i] for mark in _marks() for i in range(len(mark.args[1]))}
+@dataclass(frozen=True)
+class Guard:
+    """A moto server that asks for permissions, and its owner, who has given himself all."""
+
+    server: S3Server
+    owner: S3Server
+
+    def user(self, policy: Any) -> S3Server:
+        """Return the server as a new user sees it, who may do what a policy says."""
+        iam, name = self.owner.client("iam"), uuid.uuid4().hex
+        iam.create_user(UserName=name)
+        said = json.dumps(policy)
+        iam.put_user_policy(UserName=name, PolicyName="lake", PolicyDocument=said)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return replace(self.server, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+
+@pytest.fixture(scope="module")
+def guard() -> Iterator[Guard]:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    # The three requests that make the owner need no permission.
+    with a_moto(INITIAL_NO_AUTH_ACTION_COUNT="3") as server:
+        owner = Guard(server, server).user({"Version": "2012-10-17", "Statement": [everything]})
+        yield Guard(server, owner)
+
+
+@pytest.mark.parametrize("missing", ["", "s3:RestoreObject"])
+def test_an_archive_is_restored_by_who_may_restore(
+    missing: str,
+    guard: Guard,
+    command: CommandLine,
+    aws_environment: Callable[[S3Server], None],
+    make_lake: MakeLake,
+) -> None:
+    url = guard.server.url(guard.owner.bucket())
+    config = f'storage.url = "{url}"\n{DIRECT}'
+    aws_environment(guard.user(allowed(command, config, missing)))
+    lake = make_lake(config, clock=Clock(), folder="lake")
+    run_sql(lake, TABLE)
+    age(lake)
+    restore = lake.restore_plan("trips", [Period.parse("2018-03")], Duration.parse("7d"))
+    if missing:
+        with pytest.raises(MovesFailed, match="AccessDenied"):
+            lake.apply(restore)
+    else:
+        assert lake.apply(restore).done
+    assert tiers_of(lake) == {"2018-03": "GLACIER", "2018-04": "GLACIER", "2018-05": "STANDARD"}
+
+
+@pytest.mark.parametrize("missing", ["", "s3:AbortMultipartUpload"])
+def test_the_parts_of_an_upload_that_failed_are_taken_away_by_who_may(
+    missing: str,
+    guard: Guard,
+    command: CommandLine,
+    aws_environment: Callable[[S3Server], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = guard.owner.bucket()
+    address = Address.parse(guard.server.url(name))
+    config = f'storage.url = "{address.url}"\n{DIRECT}'
+    aws_environment(guard.user(allowed(command, config, missing)))
+    monkeypatch.setattr(bucket, "PART_BYTES", 5 * 1024**2)
+    file, size = BrokenFile(), 12 * 1024**2
+    with pytest.raises(StorageError, match="the disk has failed"):
+        Bucket(address).upload("lake/STANDARD/x", file, "0" * 64, size, "STANDARD")
+    left = guard.owner.client().list_multipart_uploads(Bucket=name).get("Uploads", ())
+    assert len(left) == bool(missing)
+
+
+class BrokenFile(io.BytesIO):
+    """Gives its first part and no other."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise OSError("the disk has failed")
+        self.write(bytes(size or 0))
+        return bytes(size or 0)
+
+
+def allowed(command: CommandLine, config: str, missing: str) -> Any:
+    """Return what is printed for a config, without one action."""
+    write(config)
+    printed = command("iam").json
+    for statement in printed["Statement"]:
+        statement["Action"] = [action for action in statement["Action"] if action != missing]
+    return printed
+
+
+def test_every_action_is_taken_away_once(command: CommandLine) -> None:
     write(f'storage.url = "s3://bucket/lake"\n{CONFIG}')
     printed = command("iam", "--versioned").json
     every = {action for statement in printed["Statement"] for action in statement["Action"]}
-    assert every == taken | set(UNTESTED)
-
-
-def _marks() -> list[Any]:
-    return [m for m in test_one_action_less_fails.pytestmark if m.name == "parametrize"]  # type: ignore[attr-defined]
+    assert every == {*ON_CEPH, *ON_MOTO}
 
 
 def test_what_a_config_does_not_need_is_not_printed(command: CommandLine) -> None:
