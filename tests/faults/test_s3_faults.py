@@ -18,6 +18,7 @@ from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed
+from isotherm.model.period import Period
 from servers import S3Server
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>"
@@ -29,6 +30,7 @@ class Line:
     Attributes:
         fails: Asked for each request by its method and path; True answers 503.
         cuts: The same; True ends the connection in the middle of the request's body.
+        breaks: The same; True ends it in the middle of the answer's body.
         failed: How many requests came to nothing.
         answered: Method, path and size of the answer of each request that did not.
 
@@ -38,6 +40,7 @@ class Line:
         self.server = urlsplit(endpoint).netloc
         self.fails: Callable[[str, str], bool] = lambda method, path: False
         self.cuts: Callable[[str, str], bool] = lambda method, path: False
+        self.breaks: Callable[[str, str], bool] = lambda method, path: False
         self.failed = 0
         self.answered: list[tuple[str, str, int]] = []
 
@@ -82,6 +85,11 @@ class Line:
         server.request(asked.command, asked.path, body, dict(asked.headers))
         found = server.getresponse()
         content = found.read()
+        if self.breaks(asked.command, asked.path):
+            self.failed += 1
+            self._answer(asked, found.status, dict(found.getheaders()), content, len(content) // 2)
+            asked.close_connection = True
+            return
         self.answered.append((asked.command, asked.path, len(content)))
         self._answer(asked, found.status, dict(found.getheaders()), content)
         server.close()
@@ -97,7 +105,11 @@ class Line:
 
     @staticmethod
     def _answer(
-        asked: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes
+        asked: BaseHTTPRequestHandler,
+        status: int,
+        headers: dict[str, str],
+        content: bytes,
+        sent: int | None = None,
     ) -> None:
         asked.send_response_only(status)
         length = headers.get("Content-Length", str(len(content)))
@@ -110,7 +122,7 @@ class Line:
         )
         asked.end_headers()
         if asked.command != "HEAD":
-            asked.wfile.write(content)
+            asked.wfile.write(content[:sent])
 
 
 @pytest.fixture
@@ -164,6 +176,15 @@ def test_an_upload_that_is_cut_off_is_made_again(line: Line, lake: Lake) -> None
     assert line.failed >= 3
     assert ids(lake) == list(range(600))
     assert not untidy(lake)
+
+
+def test_a_read_that_is_cut_off_goes_on_where_it_was(line: Line, lake: Lake, s3: S3Server) -> None:
+    age(lake)
+    place = lake.explain("trips", Period.parse("2018-06"))[0].parts[0]
+    left = iter([True, True, False])
+    line.breaks = lambda method, path: method == "GET" and ".parquet" in path and next(left)
+    assert lake.storage.sha256(place.location) == place.sha256
+    assert line.failed == 2
 
 
 def test_a_request_that_is_never_answered_well_stops_its_move_alone(

@@ -14,6 +14,7 @@ import pytest
 
 import isotherm
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
+from command_line import CommandLine, words
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.model.address import Address
 from isotherm.model.errors import IsothermError, MovesFailed, StorageError
@@ -23,6 +24,7 @@ from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from isotherm.storage import bucket as buckets
+from isotherm.storage.answers import class_of
 from isotherm.storage.s3 import S3Storage
 from servers import S3Server
 
@@ -60,9 +62,9 @@ def test_an_object_gets_the_class_of_its_tier_and_an_archive_only_once_it_is_set
     location = Location(tier, "trips/2018-03/1-0.parquet")
     store.put(location)
     archived = tier in ("GLACIER", "DEEP_ARCHIVE")
-    assert buckets.class_of(store.head(location)) == ("STANDARD" if archived else tier)
+    assert class_of(store.head(location)) == ("STANDARD" if archived else tier)
     store.storage.settle(location)
-    assert buckets.class_of(store.head(location)) == tier
+    assert class_of(store.head(location)) == tier
     if archived:
         with pytest.raises(store.client.exceptions.InvalidObjectState):
             store.client.get_object(Bucket=store.bucket, Key=f"lake/{tier}/{location.key}")
@@ -157,9 +159,70 @@ def test_an_object_under_a_lock_is_not_removed_and_named(s3: S3Server) -> None:
     storage.publish(location)
     with pytest.raises(StorageError, match=r"2018-03/1-0.parquet cannot be removed"):
         storage.remove(location)
-    found = client.list_object_versions(Bucket=bucket)["Versions"]
-    body = client.get_object(Bucket=bucket, Key=found[0]["Key"], VersionId=found[0]["VersionId"])
+    found = client.list_object_versions(Bucket=bucket)
+    assert "DeleteMarkers" not in found
+    body = client.get_object(Bucket=bucket, Key=found["Versions"][0]["Key"])
     assert body["Body"].read() == CONTENT
+
+
+def test_an_archived_object_leaves_no_version_in_the_class_it_was_read_in(store: Store) -> None:
+    name = {"Bucket": store.bucket, "VersioningConfiguration": {"Status": "Enabled"}}
+    location = Location("GLACIER", "trips/2018-03/1-0.parquet")
+    store.put(location)  # before there are versions
+    store.client.put_bucket_versioning(**name)
+    store.storage.settle(location)
+    store.put(other := Location("GLACIER", "trips/2018-04/1-0.parquet"))
+    store.storage.settle(other)
+    found = store.client.list_object_versions(Bucket=store.bucket, Prefix="lake/GLACIER")
+    assert [item["StorageClass"] for item in found["Versions"]] == ["GLACIER", "GLACIER"]
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_copy_keeps_the_tags_of_others(
+    store: Store, parts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Location("STANDARD", "trips/2018-03/1-0.parquet")
+    target = Location("STANDARD_IA", "trips/2018-03/2-0.parquet")
+    content = os.urandom(9 * 1024**2)
+    store.put(source, content)
+    key = f"lake/STANDARD/{source.key}"
+    tags = [{"Key": "legal-hold", "Value": "a+b = c/d"}, {"Key": "ageing", "Value": "3"}]
+    store.client.put_object_tagging(Bucket=store.bucket, Key=key, Tagging={"TagSet": tags})
+    if parts:
+        monkeypatch.setattr(buckets, "ONE_COPY_BYTES", 10)
+    store.storage.copy(source, target, hashlib.sha256(content).hexdigest())
+    copied = f"lake/STANDARD_IA/{target.key}"
+    found = store.client.get_object_tagging(Bucket=store.bucket, Key=copied)["TagSet"]
+    assert found == tags[:1]
+
+
+def test_rules_are_written_with_what_the_bucket_says_of_them_all(store: Store) -> None:
+    client, sent = store.storage._bucket.client, []
+    said = {"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
+    rule = {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 9}}
+    store.storage.put_rules([rule])
+    client.meta.events.register(
+        "after-call.s3.GetBucketLifecycleConfiguration",
+        lambda parsed, **_: parsed.update(said),
+    )
+    client.meta.events.register(
+        "before-send.s3.PutBucketLifecycleConfiguration",
+        lambda request, **_: sent.append(dict(request.headers)),
+    )
+    store.storage.put_rules([rule])
+    name = "x-amz-transition-default-minimum-object-size"
+    assert [headers[name] for headers in sent] == [b"varies_by_storage_class"]
+
+
+def test_the_region_is_the_buckets_own(s3: S3Server) -> None:
+    region = {"LocationConstraint": "eu-west-1"}
+    name = s3.bucket(CreateBucketConfiguration=region)
+    assert S3Storage(Address.parse(s3.url(name))).access().region == "eu-west-1"
+
+
+def test_a_profile_that_is_not_there_is_named(s3: S3Server, command: CommandLine) -> None:
+    url = f"{s3.url(s3.bucket())}&profile=nobody"
+    words(command("init", "--storage", url, code=10).err, ["profile", "nobody"])
 
 
 def test_a_bucket_that_is_not_there_is_named(s3: S3Server) -> None:

@@ -115,10 +115,11 @@ class DuckDBEngine:
         }
         if access.token:
             options["SESSION_TOKEN"] = access.token
+        if host[2] or "." in access.address.bucket:  # no certificate is for a name with a dot
+            options["URL_STYLE"] = "path"
         if host[2]:
             options |= {
                 "ENDPOINT": host[2],
-                "URL_STYLE": "path",
                 "USE_SSL": str(host[0] == "https").lower(),
             }
         listed = ", ".join(f"{name} {text(value)}" for name, value in options.items())

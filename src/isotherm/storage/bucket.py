@@ -8,17 +8,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
+from functools import cached_property
 from typing import IO, Any
 from urllib.parse import urlencode
 
 import boto3
+import stamina
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from ..model.address import Access, Address
 from ..model.errors import StorageError
-from ..model.tier import STANDARD, TIERS
+from .answers import HINT, MISSING, asking, class_of, code_of, conditional
 
 SHA256 = "isotherm-sha256"
 """The metadata key under which an object carries its own SHA-256, hexadecimal."""
@@ -33,31 +41,10 @@ TAGS_AT_MOST = 10
 """So many tags S3 keeps of an object."""
 ATTEMPTS = 8
 """Of a request that meets a passing failure; the SDK waits longer each time, within a budget."""
-
-_MISSING = ("404", "NoSuchKey", "NotFound")
-_THERE = ("412", "PreconditionFailed", "ConditionalRequestConflict")
-_HINT = "Nothing was changed. Put the object back from a backup, then try again."
-_MEND = "Mend the store or its permissions, then run it again."
-_KEYS = "The keys are wrong: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, ~/.aws, or ?profile=."
-_ALLOWED = "These keys may not do it. What has to be allowed is printed by: isotherm iam"
-_REGION = "The bucket is in another region: write ?region= in [storage] url."
-_HINTS = {
-    "InvalidAccessKeyId": _KEYS,
-    "SignatureDoesNotMatch": _KEYS,
-    "ExpiredToken": "The keys have expired: get new ones, then run it again.",
-    "AccessDenied": _ALLOWED,
-    "403": _ALLOWED,
-    "PermanentRedirect": _REGION,
-    "AuthorizationHeaderMalformed": _REGION,
-    "301": _REGION,
-    "RequestTimeTooSkewed": "This machine's clock is wrong: set it, then run it again.",
-    "NoSuchBucket": "Make the bucket, or look at [storage] url.",
-}
-"""What to do about an error, by the store's name of it."""
-
-
-class ThereAlreadyError(Exception):
-    """A conditional put found an object."""
+LEAST_SIZE = "TransitionDefaultMinimumObjectSize"
+"""What a bucket says of all its rules: which objects are too small to be moved."""
+_CUT_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+"""What is said where a connection breaks while an object is read."""
 
 
 class Bucket:
@@ -71,9 +58,10 @@ class Bucket:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._session = boto3.Session(
-            profile_name=address.profile, region_name=address.region or _region_of(address)
-        )
+        with asking(address.place, "reached"):  # a profile that is not there
+            self._session = boto3.Session(
+                profile_name=address.profile, region_name=address.region or _region_of(address)
+            )
         self.client = self._client()
 
     def _client(self, attempts: int = ATTEMPTS, timeout: int = 60) -> Any:
@@ -99,8 +87,20 @@ class Bucket:
                 "AWS_SECRET_ACCESS_KEY, or ~/.aws, or ?profile= in [storage] url.",
             )
         keys = found.get_frozen_credentials()
-        region = str(self.client.meta.region_name)
-        return Access(self._address, keys.access_key, keys.secret_key, keys.token, region)
+        return Access(self._address, keys.access_key, keys.secret_key, keys.token, self._region)
+
+    @cached_property
+    def _region(self) -> str:
+        """The region that the bucket says it is in: other readers follow no redirect."""
+        headers: Mapping[str, str] = {}
+        try:
+            answer = self._asker(patient=False).head_bucket(Bucket=self._address.bucket)
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        except ClientError as error:
+            headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        except BotoCoreError:
+            pass  # whatever is asked next says what is wrong
+        return str(headers.get("x-amz-bucket-region") or self.client.meta.region_name)
 
     def head(self, key: str) -> Mapping[str, Any] | None:
         """Return what the store says of an object, None if it is not there."""
@@ -108,7 +108,7 @@ class Bucket:
             try:
                 found: Mapping[str, Any] = self.client.head_object(**self._name(key))
             except ClientError as error:
-                if _code(error) in _MISSING:
+                if code_of(error) in MISSING:
                     return None
                 raise
             return found
@@ -117,13 +117,22 @@ class Bucket:
         """Return what the store says of an object that has to be there."""
         found = self.head(key)
         if found is None:
-            raise StorageError(f"object {self._url(key)} is missing", hint=_HINT)
+            raise StorageError(f"object {self._url(key)} is missing", hint=HINT)
         return found
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        """Read an object piece by piece."""
+        """Read an object piece by piece; where the connection breaks, it goes on from there."""
+        read = 0
+        still: dict[str, str] = {}
         with self._asking(key, "read"):
-            yield from self.client.get_object(**self._name(key))["Body"].iter_chunks(CHUNK)
+            for attempt in stamina.retry_context(on=_CUT_OFF, attempts=ATTEMPTS, timeout=None):
+                with attempt:
+                    rest = {"Range": f"bytes={read}-"} if read else {}
+                    found = self.client.get_object(**self._name(key), **rest, **still)
+                    still = {"IfMatch": found["ETag"]}
+                    for chunk in found["Body"].iter_chunks(CHUNK):
+                        read += len(chunk)
+                        yield chunk
 
     def put(self, key: str, content: IO[bytes] | bytes, **more: Any) -> None:
         """Put an object where there is none.
@@ -132,7 +141,7 @@ class Bucket:
             ThereAlreadyError: there is one.
 
         """
-        with self._asking(key, "written"), _conditional():
+        with self._asking(key, "written"), conditional():
             self.client.put_object(**self._checked(key), Body=content, IfNoneMatch="*", **more)
 
     def overwrite(self, key: str, content: bytes) -> None:
@@ -156,7 +165,7 @@ class Bucket:
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
             self.put(key, file, ChecksumSHA256=checksum, **more)
             return
-        with self._asking(key, "written"), _conditional():
+        with self._asking(key, "written"), conditional():
             self._upload_parts(self._name(key), file, more)
 
     def copy(
@@ -168,6 +177,8 @@ class Bucket:
         without: Collection[str] = (),
     ) -> int:
         """Have the store copy an object into a class, and look at what has come of it.
+
+        One that is copied onto itself leaves no version behind in the class that it was in.
 
         Args:
             sha256: What the object must be; what it says of itself if not given.
@@ -183,7 +194,7 @@ class Bucket:
             raise StorageError(
                 f"object {self._url(source)} is not the one that was written: its SHA-256 is "
                 f"{stored[:12]}..., recorded was {sha256[:12]}...",
-                hint=_HINT,
+                hint=HINT,
             )
         tags = self.tags(source) if without else {}
         kept = {name: value for name, value in tags.items() if name not in without}
@@ -195,10 +206,18 @@ class Bucket:
                     CopySource=self._name(source),
                     CopySourceIfMatch=found["ETag"],
                     StorageClass=class_,
+                    ChecksumAlgorithm="SHA256",
                     **(replaced if kept != tags else {}),
                 )
             else:
-                more = {"Metadata": found["Metadata"], "StorageClass": class_}
+                more = {
+                    "Metadata": found["Metadata"],
+                    "MetadataDirective": "REPLACE",
+                    "StorageClass": class_,
+                    "Tagging": urlencode(kept),
+                    "TaggingDirective": "REPLACE",
+                    "CopySourceIfMatch": found["ETag"],
+                }
                 self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
         if kept != tags:  # Ceph has copied them all the same
             self.tag(target, {}, without)
@@ -210,10 +229,13 @@ class Bucket:
                 f"{seen[0]} bytes in {seen[2]}, {size} in {class_} were asked for",
                 hint="Nothing was deleted. Does the store have this storage class?",
             )
+        if source == target and found.get("VersionId") != made.get("VersionId"):
+            with suppress(StorageError):  # a lock keeps it: it goes with the object
+                self._remove_version(source, found.get("VersionId", "null"))
         return int(size)
 
-    def restore(self, key: str, days: int, speed: str) -> bool:
-        """Ask for an archived object, unless that was done.
+    def ask(self, key: str, days: int, speed: str) -> bool:
+        """Ask for an archived object, unless that was done at this speed.
 
         Returns:
             False if the store has no archive: there an object of any class can be read.
@@ -224,9 +246,9 @@ class Bucket:
             try:
                 self.client.restore_object(**self._name(key), RestoreRequest=request)
             except ClientError as error:
-                if _code(error) == "NotImplemented":
+                if code_of(error) == "NotImplemented":
                     return False
-                if _code(error) != "RestoreAlreadyInProgress":
+                if code_of(error) != "RestoreAlreadyInProgress":
                     raise
         return True
 
@@ -237,10 +259,14 @@ class Bucket:
             StorageError: an object lock holds a version, which stays readable.
 
         """
+        found = self.head(key) or {}
         with self._asking(key, "removed"):
-            done = self.client.delete_object(**self._name(key))
-            if "VersionId" in done:  # the bucket is versioned: only a marker was put on top
-                self._remove_versions(key)
+            if found.get("VersionId", "null") == "null":
+                done = self.client.delete_object(**self._name(key))
+                if "VersionId" not in done:
+                    return
+            # Versions are kept: without them no marker needs to be put on top.
+            self._remove_versions(key)
 
     def _remove_versions(self, key: str) -> None:
         """Remove what a delete leaves in a versioned bucket: versions first, then the markers."""
@@ -249,8 +275,11 @@ class Bucket:
             for page in pages.paginate(Bucket=self._address.bucket, Prefix=key):
                 for item in page.get(kind, ()):
                     if item["Key"] == key:
-                        version = {"VersionId": item["VersionId"]}
-                        self.client.delete_object(**self._name(key), **version)
+                        self._remove_version(key, item["VersionId"])
+
+    def _remove_version(self, key: str, version: str) -> None:
+        with self._asking(key, "removed"):
+            self.client.delete_object(**self._name(key), VersionId=version)
 
     def tags(self, key: str) -> dict[str, str]:
         """Return the tags of an object."""
@@ -258,7 +287,7 @@ class Bucket:
             try:
                 found = self.client.get_object_tagging(**self._name(key))["TagSet"]
             except ClientError as error:  # moto shows no tags of what is archived
-                if _code(error) != "InvalidObjectState" or self.required(key).get("TagCount"):
+                if code_of(error) != "InvalidObjectState" or self.required(key).get("TagCount"):
                     raise
                 return {}
         return {tag["Key"]: tag["Value"] for tag in found}
@@ -281,23 +310,29 @@ class Bucket:
 
     def rules(self, *, patient: bool = True) -> list[Mapping[str, Any]]:
         """Return the bucket's lifecycle rules; without patience it is asked but twice."""
+        return list(self._lifecycle(patient).get("Rules", ()))
+
+    def put_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the bucket's lifecycle rules; what else it says of them stays."""
+        least = self._lifecycle().get(LEAST_SIZE)
+        with self._asking("", "given lifecycle rules"):
+            self.client.put_bucket_lifecycle_configuration(
+                Bucket=self._address.bucket,
+                LifecycleConfiguration={"Rules": list(rules)},
+                **({LEAST_SIZE: least} if least else {}),
+            )
+
+    def _lifecycle(self, patient: bool = True) -> Mapping[str, Any]:
         with self._asking("", "asked for its lifecycle rules"):
             try:
-                found = self._asker(patient).get_bucket_lifecycle_configuration(
+                found: Mapping[str, Any] = self._asker(patient).get_bucket_lifecycle_configuration(
                     Bucket=self._address.bucket
                 )
             except ClientError as error:
-                if _code(error) == "NoSuchLifecycleConfiguration":
-                    return []
+                if code_of(error) == "NoSuchLifecycleConfiguration":
+                    return {}
                 raise
-        return list(found.get("Rules", ()))
-
-    def put_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the bucket's lifecycle rules."""
-        with self._asking("", "given lifecycle rules"):
-            self.client.put_bucket_lifecycle_configuration(
-                Bucket=self._address.bucket, LifecycleConfiguration={"Rules": list(rules)}
-            )
+        return found
 
     def keys(self, prefix: str, *, patient: bool = True) -> Iterator[tuple[str, str]]:
         """List the keys that begin so, each with the storage class of its object."""
@@ -342,45 +377,12 @@ class Bucket:
                 self.client.abort_multipart_upload(**upload)
             raise
 
-    @contextmanager
-    def _asking(self, key: str, done: str) -> Iterator[None]:
-        """Turn an error of the SDK into one that names the object."""
-        try:
-            yield
-        except (ClientError, BotoCoreError, OSError) as error:
-            code = _code(error) if isinstance(error, ClientError) else ""
-            raise StorageError(
-                f"object {self._url(key)} cannot be {done}: {error}",
-                hint=f"Nothing was deleted. {_HINTS.get(code, _MEND)}",
-            ) from error
-
-
-def class_of(found: Mapping[str, Any]) -> str:
-    """Return the storage class that the store says an object has."""
-    return str(found.get("StorageClass") or STANDARD.name)
-
-
-def is_archived(found: Mapping[str, Any]) -> bool:
-    """Say whether an object cannot be read now, by what the store says of it."""
-    tier = TIERS.get(class_of(found), STANDARD)
-    return tier.archived and 'ongoing-request="false"' not in found.get("Restore", "")
+    def _asking(self, key: str, done: str) -> AbstractContextManager[None]:
+        """Name the object, or the bucket where it has no key, in the errors of the SDK."""
+        what = f"object {self._url(key)}" if key else f"bucket {self._address.bucket}"
+        return asking(what, done)
 
 
 def _region_of(address: Address) -> str | None:
     """Return a region for a server that is not Amazon's, which has none."""
     return "us-east-1" if address.endpoint else None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-@contextmanager
-def _conditional() -> Iterator[None]:
-    """Tell a put that found an object from one that failed."""
-    try:
-        yield
-    except ClientError as error:
-        if _code(error) in _THERE:
-            raise ThereAlreadyError from error
-        raise

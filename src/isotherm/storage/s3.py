@@ -18,8 +18,9 @@ from ..model.address import Access, Address
 from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
+from .answers import ThereAlreadyError, is_archived
 from .base import Stored
-from .bucket import AT_ONCE, SHA256, Bucket, ThereAlreadyError, is_archived
+from .bucket import AT_ONCE, SHA256, Bucket
 
 MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
@@ -94,7 +95,8 @@ class S3Storage:
             try:
                 self._bucket.upload(self._object(location), file, sha256, size, class_)
             except ThereAlreadyError as error:
-                if self._recorded(location) != sha256:  # else this put it, and the answer was lost
+                found = self._bucket.head(self._object(location)) or {"Metadata": {}}
+                if found["Metadata"].get(SHA256) != sha256:  # else this put it, its answer lost
                     raise StorageError(
                         f"object {location} is there already: another writer has put it",
                         hint="Nothing was changed. Run the same command again.",
@@ -113,7 +115,7 @@ class S3Storage:
         key = self._object(location)
         found = self._bucket.required(key)
         if is_archived(found) and "Restore" not in found:
-            if not self._bucket.restore(key, COPIED_WITHIN_DAYS, speed):
+            if not self._bucket.ask(key, COPIED_WITHIN_DAYS, speed):
                 return True
             found = self._bucket.required(key)
         return not is_archived(found)
