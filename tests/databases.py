@@ -79,6 +79,19 @@ class PostgresServer:
         """Make the cluster's folder."""
         self._run("initdb", "-D", str(self.folder), "-U", "postgres", "-A", "trust", "-N")
 
+    @contextmanager
+    def standby(self) -> Iterator[PostgresServer]:
+        """Start a copy of this server that follows it, and only looks."""
+        root = self.folder.with_name(f"standby-{uuid.uuid4().hex[:8]}")
+        other = PostgresServer(root, self.commands, free_port())
+        source = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        self._run("pg_basebackup", *source, "-D", str(root), "-R", "-c", "fast")
+        other.start()
+        try:
+            yield other
+        finally:
+            other.stop()
+
     def _run(self, command: str, *arguments: str) -> None:
         owner = None if os.getuid() else "postgres"  # the server does not run as root
         subprocess.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ageing import Clock, age, policy, tiers_of
-from conftest import MakeLake
+from conftest import MakeLake, run_sql
 from databases import PostgresServer
 from isotherm.lake import Lake
 from isotherm.model.dataset import TableName
@@ -129,3 +129,95 @@ def test_a_scan_by_many_connections_is_of_one_snapshot(
                 connection.execute("UPDATE big SET id = id + 1 WHERE id % 7 = 0")
             assert tx.execute(f"SELECT count(*), sum(id) {big}") == before
             assert tx.session.digest(f"SELECT id {big}").rows == before[0][0]
+
+
+@pytest.mark.parametrize("order", ["id desc nulls first", "note nulls first", "1 NULLS  FIRST, 2"])
+def test_no_hot_row_is_missing_where_nulls_come_first(lake: Lake, order: str) -> None:
+    run_sql(lake, "ALTER TABLE trips ADD COLUMN note INTEGER")
+    query = f"select id, pickup, note from trips order by {order}"
+    assert lake.sql(f"{query} limit 3").fetchall() == lake.sql(query).fetchall()[:3]
+    assert len(lake.sql("select id from hot.trips order by 1 nulls first limit 5").fetchall()) == 5
+
+
+def test_hot_and_cold_rows_are_compared_alike(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    lake = make_lake(CONFIG, warehouse=url, clock=Clock())
+    row = "'ab', '{\"a\": 1}', '{\"a\":  1}', 'low'"
+    with postgres.connect(url) as connection:
+        connection.execute("CREATE TYPE level AS ENUM ('low', 'high')")
+        connection.execute(
+            "CREATE TABLE trips (pickup timestamp NOT NULL, c char(5), b jsonb, j json, l level)"
+        )
+        connection.execute(f"INSERT INTO trips VALUES ('2018-03-01', {row}), ('2019-06-01', {row})")  # type: ignore[arg-type]
+    age(lake)
+    for condition in (
+        "c = 'ab'",
+        "c = 'ab   '",
+        "c < 'ab '",
+        "c in ('ab', 'x')",
+        "b = '{\"a\":1}'",
+        "b = '{\"a\": 1}'",
+        "j = '{\"a\":  1}'",
+        "l > 'high'",
+        "l < 'x'",
+        "l = 'low'",
+    ):
+        found = lake.sql(f"select pickup from trips where {condition}").fetchall()
+        assert len(found) in (0, 2), condition
+
+
+def test_a_number_that_is_rounded_is_said_to_be(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    lake = make_lake(CONFIG, warehouse=url, clock=Clock())
+    with postgres.connect(url) as connection:
+        connection.execute("CREATE TABLE trips (pickup timestamp NOT NULL, amount numeric)")
+    noted = lake.sql("select sum(amount) from trips")
+    assert noted.notes == (
+        "amount of public.trips is numeric, which is read as DOUBLE: values are rounded",
+    )
+    assert lake.sql("select min(pickup) from trips").notes == ()
+
+
+PARENTS = """
+CREATE TABLE every (pickup timestamp NOT NULL, id int, kind text) PARTITION BY LIST (kind);
+CREATE TABLE trips PARTITION OF every FOR VALUES IN ('trip');
+CREATE TABLE rides PARTITION OF every FOR VALUES IN ('ride');
+CREATE VIEW seen AS SELECT id FROM every;
+INSERT INTO every VALUES ('2018-03-01', 1, 'trip'), ('2018-03-01', 2, 'ride');
+"""
+
+
+def test_a_table_that_the_datasets_is_a_part_of_is_refused_and_its_neighbours_are_not(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    lake = make_lake(CONFIG, warehouse=url, clock=Clock())
+    with postgres.connect(url) as connection:
+        connection.execute(PARENTS)
+    age(lake)
+    for name in ("every", "seen"):
+        with pytest.raises(QueryError, match="would show the hot rows of trips alone"):
+            lake.sql(f"select count(*) from {name}")
+    assert lake.sql("select id from rides").fetchall() == [(2,)]
+    assert lake.sql("select id from trips").fetchall() == [(1,)]
+
+
+def test_no_query_reaches_the_attachments_or_a_password(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    secret = url.replace("postgres@", "postgres:S3cret@")
+    lake = make_lake(CONFIG, warehouse=secret, clock=Clock())
+    with postgres.connect(url) as connection:
+        connection.execute(TABLE)
+    shown = lake.sql("select * from duckdb_databases()").fetchall()
+    assert "S3cret" not in str(shown)
+    age(lake)
+    writing, looking = lake.warehouse.alias, lake.warehouse.looking
+    for name in ("trips", "public.trips", "writes"):
+        with pytest.raises(QueryError):
+            lake.sql(f"select * from {writing}.{name}", allow_files=True)
+    for name in (f"{looking}.trips", f"{looking}.public.trips"):  # it is the warehouse's name, too
+        assert lake.sql(f"select count(*) from {name}").fetchall() == [(6000,)]
+    with pytest.raises(QueryError, match="read-only"):
+        lake.sql(f"select * from {looking}.writes", allow_files=True)

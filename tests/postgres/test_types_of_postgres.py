@@ -32,6 +32,7 @@ EXACT = {
     "timestamp(3)": ["'2018-03-25 01:30:00.123'"],
     "timestamptz": ["'-infinity'", "'2018-03-25 02:30:00+02'", "'1883-11-18 12:03:58-04:56:02'"],
     "json": ['\'{"b":  1, "a": [null]}\'', "'null'"],
+    "mood": ["'good'", "'bad'"],
     "jsonb": ['\'{"a": 1.50, "b": "\\u0001"}\'', "'[]'"],
 }
 REFUSED = {
@@ -40,7 +41,6 @@ REFUSED = {
     "numeric(5,-2)": "1200",
     "integer[]": "'{1,2}'",
     "text[]": "'{a,NULL}'",
-    "mood": "'good'",
     "positive": "1",
     "inet": "'10.0.0.1'",
     "interval": "'1 day'",
@@ -53,6 +53,7 @@ REFUSED = {
     "xml": "'<a/>'",
     "oid": "5",
 }
+MOOD = "CREATE TYPE mood AS ENUM ('good', 'bad')"
 COLD, HOT = policy(STANDARD="6 months"), policy()
 
 
@@ -89,6 +90,7 @@ def test_every_value_of_an_exact_type_comes_back_as_it_was(
         make_lake,
         postgres,
         url,
+        MOOD,
         f"CREATE TABLE trips (pickup timestamptz NOT NULL, id int PRIMARY KEY, {columns})",
         *(f"INSERT INTO trips VALUES ('2018-03-01', {n}, {row})" for n, row in enumerate(rows)),
     )
@@ -115,7 +117,7 @@ def test_any_other_type_is_refused_by_name_and_nothing_moves(
         make_lake,
         postgres,
         url,
-        "CREATE TYPE mood AS ENUM ('good', 'bad')",
+        MOOD,
         "CREATE DOMAIN positive AS int CHECK (value > 0)",
         f"CREATE TABLE trips (pickup timestamp, odd {type_})",
         f"INSERT INTO trips VALUES ('2018-03-01', {REFUSED[type_]})",

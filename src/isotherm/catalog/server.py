@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import URL, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..model.errors import ConfigError, StorageError
@@ -12,9 +12,18 @@ SCHEMA = "isotherm"
 
 def uri(url: str) -> str:
     """Return what SQLAlchemy calls a URL of `postgresql:`, with the catalogue's schema."""
-    joint = "&" if "?" in url else "?"
-    named = url.replace("postgresql:", "postgresql+psycopg:", 1)
-    return f"{named}{joint}options=-csearch_path%3D{SCHEMA}"
+    from psycopg.conninfo import conninfo_to_dict
+
+    said = {name: str(value) for name, value in conninfo_to_dict(url).items()}
+    said["options"] = f"{said.get('options', '')} -csearch_path={SCHEMA}".strip()
+    made = URL.create(
+        "postgresql+psycopg",
+        username=said.pop("user", None),
+        password=said.pop("password", None),
+        database=said.pop("dbname", None),
+        query=said,
+    )
+    return made.render_as_string(hide_password=False)
 
 
 def make_schema(url: str) -> None:

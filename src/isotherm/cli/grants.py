@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -25,18 +24,19 @@ def run(
     """Print the SQL that grants the warehouse's role what it needs; nothing is run."""
     from .. import config as configuration
     from ..config.sections import POSTGRES
+    from ..engine.connecting import connecting
     from ..engine.sql import quote
     from ..warehouse.grants import grants
-    from ..warehouse.postgres import database_of
 
     read = configuration.read(config)
     url = read.warehouse.url
     if not url.startswith(POSTGRES):
         err().message(f"{url} is a file: who may write it and its folder needs nothing more.")
         return
-    role = role or unquote(urlsplit(url).username or "") or "isotherm"
+    server = connecting(url, "")
+    role = role or server.user or "isotherm"
     tables = [dataset.table for dataset in read.datasets.values()]
-    for statement in grants(database_of(url), role, tables):
+    for statement in grants(server.database, role, tables):
         typer.echo(f"{statement};")
     for line in _LOADS if tables else ():
         shown = quote(tables[0].schema, tables[0].name)

@@ -14,11 +14,17 @@ from ..warehouse.base import Transaction
 
 
 def remember(tx: Transaction, dataset: Dataset, now: datetime) -> None:
-    """Write a dataset down, once."""
-    if not tx.execute("SELECT 1 FROM isotherm.datasets WHERE dataset = ?", [dataset.name]):
+    """Write a dataset down, and where its table is now."""
+    table = str(dataset.table)
+    rows = tx.execute("SELECT table_name FROM isotherm.datasets WHERE dataset = ?", [dataset.name])
+    if not rows:
         tx.execute(
             "INSERT INTO isotherm.datasets VALUES (?, ?, ?, ?, ?)",
-            [dataset.name, str(dataset.table), dataset.clock, dataset.unit.value, now],
+            [dataset.name, table, dataset.clock, dataset.unit.value, now],
+        )
+    elif rows[0][0] != table:
+        tx.execute(
+            "UPDATE isotherm.datasets SET table_name = ? WHERE dataset = ?", [table, dataset.name]
         )
 
 

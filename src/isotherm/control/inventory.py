@@ -31,7 +31,7 @@ def take(tx: Transaction, dataset: Dataset) -> Inventory:
     clock_type = clock_of(dataset, columns).type
     rows = tx.session.execute(_counts(tx, dataset, clock_type))
     total = sum(row[2] for row in rows)
-    table_bytes = tx.bytes(dataset.table) if total else 0
+    table_bytes = tx.bytes(dataset.table, total) if total else 0
     loaded = loads.last_by_period(tx, dataset.name)
     hot = []
     for kind, ordinal, count in rows:

@@ -124,7 +124,7 @@ def entries(tx: Transaction, dataset: str | None = None, limit: int = 1_000_000)
     where = "WHERE dataset = ?" if dataset else ""
     rows = tx.execute(
         "SELECT id, written_at, dataset, move, event, detail, seq, hash FROM isotherm.journal "
-        f"{where} ORDER BY seq DESC NULLS FIRST, written_at DESC LIMIT {int(limit)}",
+        f"{where} ORDER BY seq IS NULL DESC, seq DESC, written_at DESC LIMIT {int(limit)}",
         [dataset] if dataset else [],
     )
     return [

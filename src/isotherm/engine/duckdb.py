@@ -7,8 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -18,6 +17,9 @@ from ..model.part import Digest
 from ..model.schema import Column
 from .base import Row
 from .sql import quote, text
+
+if TYPE_CHECKING:
+    from .connecting import Connecting
 
 ROW_GROUP_ROWS = 122_880
 
@@ -81,8 +83,8 @@ class DuckDBEngine:
         except (duckdb.IOException, duckdb.BinderException) as error:
             raise _busy(path, error) from error
 
-    def attach_postgres(self, url: str, alias: str, *, read_only: bool) -> None:
-        """Attach a PostgreSQL database.
+    def attach_postgres(self, server: Connecting, alias: str, *, read_only: bool) -> None:
+        """Attach a PostgreSQL database; its password is in no name or message.
 
         Raises:
             StorageError: the server cannot be reached, or does not let us in.
@@ -90,10 +92,16 @@ class DuckDBEngine:
         """
         self.need("postgres_scanner")
         mode = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
+        if server.password is not None:
+            secret = quote(f"of_{alias}")
+            self._root.execute(
+                f"CREATE SECRET {secret} (TYPE postgres, PASSWORD {text(server.password)})"
+            )
+            mode += f", SECRET {secret}"
         try:
-            self._root.execute(f"ATTACH {text(url)} AS {quote(alias)} ({mode})")
+            self._root.execute(f"ATTACH {text(server.conninfo)} AS {quote(alias)} ({mode})")
         except duckdb.Error as error:
-            raise _unreachable(url, error) from None
+            raise _unreachable(server.where, error) from None
 
     def need(self, *extensions: str) -> None:
         """Load extensions that are not loaded yet, in this order."""
@@ -133,6 +141,10 @@ class DuckDBEngine:
             yield
         finally:
             self._root.execute("RESET memory_limit")
+
+    def sort_whole(self) -> None:
+        """Have all sessions sort all rows where they are asked for the first few, from now on."""
+        self._root.execute("SET disabled_optimizers = 'top_n'")
 
     def confine(self, urls: Iterable[str]) -> None:
         """Let no session reach files but those below some URLs; this cannot be undone."""
@@ -239,11 +251,9 @@ def _busy(path: Path, error: duckdb.Error) -> IsothermError:
     return StorageError(f"{path} cannot be opened as a DuckDB file: {message}")
 
 
-def _unreachable(url: str, error: duckdb.Error) -> StorageError:
-    """Say what PostgreSQL said, without the URL: a password may stand in it."""
-    said = str(error).replace(url, "").partition("failed: ")[2] or "it does not answer"
-    parts = urlsplit(url)
-    where = f"{parts.hostname or 'this machine'}{parts.path}"
+def _unreachable(where: str, error: duckdb.Error) -> StorageError:
+    """Say what PostgreSQL said."""
+    said = str(error).partition("failed: ")[2] or "it does not answer"
     return StorageError(
         f"the warehouse on PostgreSQL at {where} cannot be opened: {said.strip()}",
         hint="Look at [warehouse] url. A password is best kept in ~/.pgpass or PGPASSWORD.",

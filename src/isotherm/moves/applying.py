@@ -102,7 +102,7 @@ def apply_plan(
             stuck |= places
     if waiting:
         _remember(ports, waiting)
-    untidy = recovery.tidy(ports)
+    untidy = recovery.tidy(ports, datasets.values())
     untidy += write_tags(ports, datasets.values(), plan.as_of, watch.tagged)
     applied = Applied(tuple(done), tuple(waiting), tuple(left), failures, untidy)
     if failures:

@@ -57,7 +57,6 @@ class Change:
         register: Objects that the pin gains.
         unregister: Parts whose readable objects the pin loses.
         discard: Objects that nothing needs any more, once the grace is over.
-        discard_now: Objects that no reader can be reading.
 
     """
 
@@ -66,7 +65,6 @@ class Change:
     register: tuple[Location, ...] = ()
     unregister: tuple[Part, ...] = ()
     discard: tuple[Location, ...] = ()
-    discard_now: tuple[Location, ...] = ()
 
 
 class Act:
@@ -215,14 +213,16 @@ def selected(columns: Sequence[Column]) -> str:
 
 def leaving(parts: tuple[Part, ...]) -> Change:
     """Return the change that forgets parts and all their objects."""
-    pinned = tuple(part for part in parts if part.pinned_location)
-    read = {part.pinned_location for part in pinned if part.pinned_location}
     return Change(
         remove=parts,
-        unregister=pinned,
-        discard=tuple(sorted(read)),
-        discard_now=tuple(sorted({part.location for part in parts} - read)),
+        unregister=tuple(part for part in parts if part.pinned_location),
+        discard=tuple(sorted({*(part.location for part in parts), *copies(parts)})),
     )
+
+
+def copies(parts: Iterable[Part]) -> tuple[Location, ...]:
+    """Return the readable copies of parts."""
+    return tuple(sorted(part.restored for part in parts if part.restored))
 
 
 def check_drift(dataset: Dataset, cold: Iterable[Column], hot: Sequence[Column]) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from enum import Enum
 from functools import partial
 
 from ..catalog.iceberg import Pin
 from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
+from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError, StorageError
 from ..model.part import Location
 from .base import Ports
@@ -163,24 +163,40 @@ def sweep(ports: Ports, dataset: str) -> None:
     _remove_all(ports, due)
 
 
-def drop_partitions(ports: Ports, name: str) -> None:
+def drop_partitions(ports: Ports, dataset: Dataset) -> None:
     """Drop the warehouse's own partitions whose rows have left, once the grace is over.
 
-    One that somebody is at work on stays until the next time.
+    One that somebody is at work on stays until the next time. Those of a table that has taken the
+    place of the one whose rows were moved are not touched.
+
+    Raises:
+        IsothermError: one cannot be dropped; the others are.
+
     """
+    name, table, clock = dataset.name, dataset.table, dataset.clock
     with ports.warehouse.snapshot() as tx:
         known = datasets.remembered(tx, name)
         late = ports.clock() - ports.grace
         moved = {part.period for part in parts.of_dataset(tx, name) if part.created_at <= late}
-    if known and moved:
-        table, clock = known
-        for partition in ports.warehouse.partitions(table, clock, moved, own=True):
-            with suppress(ConflictError):
-                ports.warehouse.drop_if_empty(partition)
+    if known != (table, clock) or not moved:
+        return
+    failures: list[IsothermError] = []
+    for partition in ports.warehouse.partitions(table, clock, moved, own=True):
+        try:
+            ports.warehouse.drop_if_empty(partition)
+        except ConflictError:
+            continue
+        except IsothermError as error:
+            failures.append(error)
+    for failure in failures:
+        raise failure
 
 
-def tidy(ports: Ports) -> tuple[IsothermError, ...]:
+def tidy(ports: Ports, known: Iterable[Dataset]) -> tuple[IsothermError, ...]:
     """Bring main to every pin, seal the journal and remove what is due.
+
+    Args:
+        known: The datasets of the config.
 
     Returns:
         What could not be done now; the next call tries it again.
@@ -190,7 +206,8 @@ def tidy(ports: Ports) -> tuple[IsothermError, ...]:
         names = intents.datasets(tx)
     jobs: list[Callable[[], object]] = [partial(seal, ports)]
     for name in names:
-        jobs += [partial(job, ports, name) for job in (publish, sweep, drop_partitions)]
+        jobs += [partial(job, ports, name) for job in (publish, sweep)]
+    jobs += [partial(drop_partitions, ports, dataset) for dataset in known]
     jobs.append(partial(remove_due, ports))
     return tuple(error for job in jobs if (error := _failure(job)))
 

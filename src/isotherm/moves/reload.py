@@ -24,11 +24,7 @@ class Reload(Act):
             if not part.readable_at(now):
                 raise RequestError(f"{part.location} is archived and has to be restored first")
         verify_objects(self, self.sources)
-        gone = leaving(self.sources)
-        # The archive's originals stay for the grace, too: they are the only other copy.
-        self.change = replace(
-            gone, discard=tuple(sorted({*gone.discard, *gone.discard_now})), discard_now=()
-        )
+        self.change = leaving(self.sources)
 
     def insert(self) -> None:
         """Insert the rows, and hash the periods before and after."""

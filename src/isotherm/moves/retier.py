@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..model.errors import RequestError, VerifyError
 from ..model.part import Location, Part
-from .base import Act, Change, leaving, without_restore
+from .base import Act, Change, copies, leaving, without_restore
 
 
 class Retier(Act):
@@ -43,7 +43,7 @@ class Retier(Act):
         parts = self.sources
         if self.ends_restore:
             kept = tuple(without_restore(part) for part in parts)
-            self.change = replace(leaving(parts), add=kept, discard_now=())
+            self.change = replace(leaving(parts), add=kept, discard=copies(parts))
             return
         if self.by_rule:
             self.change = self._handed_over(parts)
@@ -68,8 +68,7 @@ class Retier(Act):
         return replace(
             gone,
             add=tuple(replace(without_restore(p), tier=target, created_at=now) for p in parts),
-            discard=tuple(sorted(part.restored for part in parts if part.restored)),
-            discard_now=(),
+            discard=copies(parts),
         )
 
     def _target(self, part: Part, number: int) -> Location:

@@ -213,7 +213,6 @@ def record(act: Act) -> None:
         version = current.version + 1 if current else 1
         pins.append(tx, pins.PinRow(name, version, act.pin.metadata, act.pin.snapshot, act.id, now))
     removals.add(tx, change.discard, act.id, None)
-    removals.add(tx, change.discard_now, act.id, now)
     journal.write(
         tx,
         now,

@@ -105,7 +105,7 @@ class Reader:
                 raise refusal(self._book, plan.named.nodes, plan.wholes, plan.needed)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
             self._furnish(plan)
-            notes = [note for data in plan.wholes for note in whole.notes(data)]
+            notes = [note for data in plan.wholes for note in whole.notes(data, sql)]
             notes += [
                 f"left out, archived: {name} {span({part.period for part in parts})}"
                 for name, parts in archived.items()
@@ -132,7 +132,7 @@ class Reader:
             return estimate(
                 self._book,
                 {data.dataset.name: self._reads(plan, data, operators) for data in plan.wholes},
-                [note for data in plan.wholes for note in whole.notes(data)],
+                [note for data in plan.wholes for note in whole.notes(data, sql)],
             )
 
     def _reads(self, plan: Planned, data: Whole, operators: Sequence[Mapping[str, Any]]) -> Reads:
@@ -169,6 +169,7 @@ class Reader:
         options: Options,
         provable: bool,
     ) -> Planned:
+        self._warehouse.prepare(sql)
         statement = one_query(tx.session, sql)
         owned = Owned(tx, self._warehouse.name, self._warehouse.default_schema)
         rules = Rules(self._datasets, self._builtin, options.allow_files)

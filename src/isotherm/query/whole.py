@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +27,8 @@ class Whole:
         fields: The columns of cold rows, by the names and types that a query sees.
         lost: Columns of cold rows that the table has no more, and nobody has said why.
         renamed: Columns of the table that one of these may have become.
+        opaque: Columns of hot rows that the engine compares itself.
+        inexact: Columns of hot rows that the engine rounds, and their types in the warehouse.
 
     """
 
@@ -38,6 +40,8 @@ class Whole:
     fields: tuple[Field, ...]
     lost: tuple[str, ...]
     renamed: tuple[str, ...]
+    opaque: frozenset[str]
+    inexact: Mapping[str, str]
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -93,29 +97,37 @@ def read(tx: AttachedTransaction, dataset: Dataset, readable_at: datetime, memor
         seen,
         lost,
         tuple(renamed),
+        tx.opaque(dataset.table),
+        tx.inexact(dataset.table),
     )
 
 
 def hot_rows(data: Whole, columns: Sequence[Column]) -> str:
     """Return the query of the hot rows, with columns of the whole and their types there."""
-    if columns == data.table:
+    if columns == data.table and not data.opaque:
         return f"SELECT * FROM {data.hot}"
     own = {column.name: column.type for column in data.table}
-    picked = ", ".join(
-        quote(c.name)
-        if own.get(c.name) == c.type
-        else f"CAST({quote(c.name) if c.name in own else 'NULL'} AS {c.type}) AS {quote(c.name)}"
-        for c in columns
-    )
-    return f"SELECT {picked} FROM {data.hot}"
+
+    def picked(column: Column) -> str:
+        name = quote(column.name)
+        if column.name in data.opaque:  # no filter is handed down through an expression
+            return f"{name} || '' AS {name}"
+        if own.get(column.name) == column.type:
+            return name
+        return f"CAST({name if column.name in own else 'NULL'} AS {column.type}) AS {name}"
+
+    return f"SELECT {', '.join(map(picked, columns))} FROM {data.hot}"
 
 
-def notes(data: Whole) -> tuple[str, ...]:
-    """Return what a reader of cold rows has to know."""
-    if not data.lost:
-        return ()
-    table, names = data.dataset.table, ", ".join(data.lost)
-    return (f"{table} has lost {names}: hot rows have NULL there, cold rows still have values",)
+def notes(data: Whole, query: str) -> Iterator[str]:
+    """Yield what a reader of a dataset has to know."""
+    table = data.dataset.table
+    if data.lost:
+        names = ", ".join(data.lost)
+        yield f"{table} has lost {names}: hot rows have NULL there, cold rows still have values"
+    for name, type_ in data.inexact.items():
+        if name.casefold() in query.casefold() or "*" in query:
+            yield f"{name} of {table} is {type_}, which is read as DOUBLE: values are rounded"
 
 
 def _seen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from .lease import always
+
+_CONNECTION = re.compile(r'(?:IO Error: )?Unable to connect to Postgres at ".*": ')
+"""What says how a server was to be reached, before it says why it was not."""
 
 
 class AttachedTransaction(ABC):
@@ -54,8 +58,8 @@ class AttachedTransaction(ABC):
         """Return what the engine's plans call the table."""
 
     @abstractmethod
-    def bytes(self, table: TableName) -> int:
-        """Estimate how many bytes the table's rows take in the warehouse."""
+    def bytes(self, table: TableName, rows: int) -> int:
+        """Estimate how many bytes so many rows take: those that the table has."""
 
     def lock(self, table: TableName) -> None:
         """Keep other writers away from a partition; first of all in the transaction."""
@@ -138,6 +142,17 @@ class AttachedTransaction(ABC):
         """Return name and body, as a query, of the macros that the engine knows."""
         return ()
 
+    def opaque(self, table: TableName) -> frozenset[str]:
+        """Return the columns whose values the warehouse compares otherwise than the engine.
+
+        What a query asks of them is never left to the warehouse.
+        """
+        return frozenset()
+
+    def inexact(self, table: TableName) -> Mapping[str, str]:
+        """Return the columns of which a query sees rounded values, and their types."""
+        return {}
+
     def partial(self) -> Mapping[tuple[str, str], Sequence[TableName]]:
         """Return the relations that show rows of tables without the engine's knowing.
 
@@ -166,11 +181,12 @@ class AttachedWarehouse(ABC):
         self.engine = engine
         self.name = name
         self.holder = uuid.uuid4().hex
-        self.alias = self.looking = f"warehouse_{uuid.uuid4().hex[:12]}"
+        self.alias = self.looking = f"isotherm_warehouse_{uuid.uuid4().hex[:12]}"
 
     def session(self) -> DuckDBSession:
         """Open a session whose unqualified names are the warehouse's."""
-        return self._session(self.alias)
+        with translated():
+            return self._session(self.alias)
 
     @contextmanager
     def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[AttachedTransaction]:
@@ -211,6 +227,9 @@ class AttachedWarehouse(ABC):
         """See `warehouse.base.Warehouse`: where one process at a time writes, it holds it."""
         yield always
 
+    def prepare(self, query: str) -> None:  # noqa: B027
+        """Make the engine ready to run a query of the user's rightly."""
+
     @abstractmethod
     def compact(self) -> None:
         """Give freed space back to the table, where the warehouse needs to be told."""
@@ -229,7 +248,8 @@ class AttachedWarehouse(ABC):
 
     @contextmanager
     def _reading(self, alias: str) -> Iterator[AttachedTransaction]:
-        session = self._session(alias)
+        with translated():
+            session = self._session(alias)
         try:
             with translated():
                 session.execute("BEGIN TRANSACTION READ ONLY")
@@ -270,7 +290,8 @@ def translated() -> Iterator[None]:
             case Failure.CONFLICT | Failure.CONSTRAINT:
                 raise conflict(error) from error
             case Failure.UNREADABLE:
-                raise StorageError(f"the warehouse or the store cannot be used: {error}") from error
+                said = _CONNECTION.sub("", str(error)).strip()
+                raise StorageError(f"the warehouse or the store cannot be used: {said}") from error
             case Failure.NO_MEMORY:
                 raise IsothermError(
                     f"there is not enough memory: {error}", hint="Raise [settings] memory."

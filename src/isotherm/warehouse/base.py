@@ -36,8 +36,8 @@ class Transaction(Protocol):
         """Return the table's name as SQL of `session`."""
         ...
 
-    def bytes(self, table: TableName) -> int:
-        """Estimate how many bytes the table's rows take in the warehouse."""
+    def bytes(self, table: TableName, rows: int) -> int:
+        """Estimate how many bytes so many rows take: those that the table has."""
         ...
 
     def check_deletable(self, table: TableName) -> None:

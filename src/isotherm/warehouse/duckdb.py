@@ -75,7 +75,7 @@ class DuckDBTransaction(AttachedTransaction):
         """Return what the engine's plans call the table."""
         return f"{self.alias}.{table.schema}.{table.name}"
 
-    def bytes(self, table: TableName) -> int:
+    def bytes(self, table: TableName, rows: int) -> int:
         """Count the table's blocks; a value that is not checkpointed yet counts as 8 bytes."""
         blocks, values = self.session.execute(
             "SELECT count(DISTINCT block_id) FILTER (persistent), "

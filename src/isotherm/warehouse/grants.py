@@ -18,7 +18,7 @@ def grants(database: str, role: str, tables: Iterable[TableName]) -> tuple[str, 
     tables = sorted(tables)
     to = f"TO {quote(role)}"
     return (
-        f"GRANT CONNECT ON DATABASE {quote(database)} {to}",
+        f"GRANT CONNECT, TEMPORARY ON DATABASE {quote(database)} {to}",
         f"CREATE SCHEMA IF NOT EXISTS isotherm AUTHORIZATION {quote(role)}",
         *(f"GRANT USAGE ON SCHEMA {quote(s)} {to}" for s in sorted({t.schema for t in tables})),
         *(f"GRANT SELECT, INSERT, DELETE ON {quote(t.schema, t.name)} {to}" for t in tables),

@@ -105,7 +105,7 @@ class _Lease:
             now = self._look()
             if now and now.id == self._holder:
                 self._renewed = time.monotonic()
-                if other:
+                if other and other.id != self._holder:
                     self._end_connections(other.id)
                 return
             if time.monotonic() >= end:

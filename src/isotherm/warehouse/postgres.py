@@ -6,33 +6,34 @@ that deletes them. What changes many rows runs on the server itself.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from urllib.parse import quote as escaped
-from urllib.parse import unquote, urlsplit
 
 from ..engine.base import Row
+from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.sql import quote, text
 from ..model.dataset import TableName
-from ..model.errors import SchemaError
+from ..model.errors import SchemaError, StorageError
 from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from . import partitions
+from . import postgres_catalog as catalog
 from .attached import AttachedTransaction, AttachedWarehouse, translated
 from .lease import application, held
-from .postgres_types import engine_type, misread, postgres_type
+from .postgres_catalog import name_of, regclass
+from .postgres_types import compared_otherwise, engine_type, misread, postgres_type, read_as_double
 
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
-_LOCK_TIMEOUT_OF = "SELECT * FROM postgres_query(?, 'SELECT current_setting(''lock_timeout'')')"
 HELD_ROWS = 5_000_000
 """So many rows of a move are read once and held, in memory or spilled; more are read each time."""
+_NULLS_FIRST = re.compile(r"nulls.*first", re.IGNORECASE | re.DOTALL)
 DROP_TIMEOUT = "1s"
 """How long the drop of an empty partition waits; others wait behind it meanwhile."""
-_HIDDEN = "'pg_catalog', 'information_schema', 'pg_toast'"
 
 
 class PostgresWarehouse(AttachedWarehouse):
@@ -52,16 +53,19 @@ class PostgresWarehouse(AttachedWarehouse):
         read_only: bool = False,
         wait: float = 0.0,
     ) -> None:
-        super().__init__(engine, database_of(url))
+        super().__init__(engine, "")
+        server = connecting(url, application(self.holder))
+        self.name = server.database
         self._wait = wait
-        url = _named(url, application(self.holder))
-        engine.attach_postgres(url, self.looking, read_only=True)
+        engine.attach_postgres(server, self.looking, read_only=True)
         if not read_only:
-            self.alias = f"writing_{self.looking}"
-            engine.attach_postgres(url, self.alias, read_only=False)
+            self.alias = f"{self.looking}_writing"
+            engine.attach_postgres(server, self.alias, read_only=False)
         session = engine.session()
-        self._has_timeout = session.execute(_LOCK_TIMEOUT_OF, [self.looking])[0][0] != "0"
-        session.close()
+        try:
+            self._first = tuple(_prepared(_Connection(session, self.looking), server.where))
+        finally:
+            session.close()
 
     @contextmanager
     def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[PostgresTransaction]:
@@ -77,6 +81,15 @@ class PostgresWarehouse(AttachedWarehouse):
             assert isinstance(tx, PostgresTransaction)
             yield tx
 
+    def prepare(self, query: str) -> None:
+        """Where a query may put NULLs first, have the engine sort all there is.
+
+        It would ask the server for the NULLs alone, once it has some other rows
+        (duckdb-postgres#564).
+        """
+        if _NULLS_FIRST.search(query):
+            self.engine.sort_whole()
+
     def compact(self) -> None:
         """Do nothing: the server's own vacuum gives space back."""
 
@@ -86,16 +99,16 @@ class PostgresWarehouse(AttachedWarehouse):
         """Return the native partitions of a table that hold one of some periods each."""
         may = "pg_has_role(c.relowner, 'USAGE')" if own else "has_table_privilege(c.oid, 'DELETE')"
         with self.snapshot() as tx:
-            return partitions.find(tx.native, _regclass(table), clock, periods, may)
+            return partitions.find(tx.native, regclass(table), clock, periods, may)
 
     def drop_if_empty(self, partition: TableName) -> bool:
         """Drop a native partition after a recount behind a lock; False if it has rows."""
         with self.transaction() as tx:
             tx.run(f"SET LOCAL lock_timeout = '{DROP_TIMEOUT}'")
-            tx.run(f"LOCK TABLE {_name(partition)} IN ACCESS EXCLUSIVE MODE")
-            if tx.native(f"SELECT 1 FROM {_name(partition)} LIMIT 1"):
+            tx.run(f"LOCK TABLE {name_of(partition)} IN ACCESS EXCLUSIVE MODE")
+            if tx.native(f"SELECT 1 FROM {name_of(partition)} LIMIT 1"):
                 return False
-            tx.run(f"DROP TABLE {_name(partition)}")
+            tx.run(f"DROP TABLE {name_of(partition)}")
         return True
 
     @contextmanager
@@ -115,9 +128,45 @@ class PostgresWarehouse(AttachedWarehouse):
 
     def _transaction(self, session: DuckDBSession, alias: str) -> PostgresTransaction:
         transaction = PostgresTransaction(session, alias)
-        if alias == self.alias and not self._has_timeout:
-            transaction.run(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        if alias == self.alias:
+            for statement in self._first:
+                transaction.run(statement)
         return transaction
+
+
+def _prepared(server: _Connection, where: str) -> Iterator[str]:
+    """Yield what every writing transaction begins with.
+
+    Raises:
+        StorageError: the server is none that rows can be kept on.
+
+    """
+    settings = ("lock_timeout", "synchronous_commit", "server_encoding")
+    listed = ", ".join(f"current_setting('{name}') AS {name}" for name in settings)
+    ((timeout, durable, encoding, standby, schemas),) = server.native(
+        f"SELECT {listed}, pg_is_in_recovery() AS standby, "
+        "(SELECT count(*) FROM pg_namespace WHERE nspname = 'public') AS public"
+    )
+    if standby:
+        raise StorageError(
+            f"{where} is a standby, on which a query is not one snapshot: it could miss rows that "
+            "are being moved, or see them twice",
+            hint="Write the primary's address in [warehouse] url.",
+        )
+    if encoding == "SQL_ASCII":
+        raise StorageError(
+            f"the database at {where} is of encoding SQL_ASCII: nobody knows what its text means",
+            hint="Copy it into a database of encoding UTF8.",
+        )
+    if not schemas:
+        raise StorageError(
+            f"the database at {where} has no schema public, in which unqualified names are",
+            hint="Make it: CREATE SCHEMA public",
+        )
+    if timeout == "0":
+        yield f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
+    if durable == "off":  # else the server may lose a commit after its objects were removed
+        yield "SET LOCAL synchronous_commit = on"
 
 
 class _Connection:
@@ -158,52 +207,44 @@ class PostgresTransaction(_Connection, AttachedTransaction):
 
         A type that the engine does not read exactly keeps PostgreSQL's name, in lower case.
         """
-        rows = self.native(
-            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
-            f"WHERE attrelid = {_regclass(table)} AND attnum > 0 AND NOT attisdropped "
-            "ORDER BY attnum"
-        )
+        rows = catalog.columns(self.native, table)
         return tuple(Column(name, engine_type(type_)) for name, type_ in rows)
+
+    def opaque(self, table: TableName) -> frozenset[str]:
+        """Return the columns whose values PostgreSQL compares otherwise than the engine."""
+        types = catalog.columns(self.native, table, enums=True)
+        return frozenset(name for name, type_ in types if compared_otherwise(type_))
+
+    def inexact(self, table: TableName) -> Mapping[str, str]:
+        """Return the columns that the engine reads as DOUBLE, and their types."""
+        types = catalog.columns(self.native, table)
+        return {name: type_ for name, type_ in types if read_as_double(type_)}
 
     def scanned(self, table: TableName) -> str:
         """Return what the engine's plans call the table."""
         return table.name
 
-    def bytes(self, table: TableName) -> int:
-        """Return what the table and its partitions take on the server's disk, without indexes."""
-        rows = self.native(
-            "WITH RECURSIVE family AS ("
-            f"SELECT {_regclass(table)} AS oid UNION ALL "
-            "SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid) "
-            "SELECT coalesce(sum(pg_table_size(oid)), 0)::bigint FROM family"
-        )
-        return int(rows[0][0])
+    def bytes(self, table: TableName, rows: int) -> int:
+        """Estimate how many bytes so many rows take on the server's disk, without indexes."""
+        return round(catalog.row_bytes(self.native, table) * rows)
 
     def lock(self, table: TableName) -> None:
         """Wait for those who write a partition, and keep others away until the commit.
 
         First of all in the transaction: what they commit is then seen by its snapshot.
         """
-        self.run(f"LOCK TABLE {_name(table)} IN SHARE ROW EXCLUSIVE MODE")
+        self.run(f"LOCK TABLE {name_of(table)} IN SHARE ROW EXCLUSIVE MODE")
 
     def check_deletable(self, table: TableName) -> None:
-        """Check that no row drags rows of other tables along.
+        """Check that with the rows nothing else happens.
 
         Raises:
-            SchemaError: a foreign key would.
+            SchemaError: it is no table, others inherit from it, or a foreign key, a trigger or a
+                rule would act.
 
         """
-        rows = self.native(
-            "SELECT conname::text, conrelid::regclass::text FROM pg_constraint "
-            f"WHERE contype = 'f' AND confrelid = {_regclass(table)} "
-            "AND confdeltype IN ('c', 'n', 'd')"
-        )
-        if rows:
-            raise SchemaError(
-                f"rows of {table} cannot be moved: with them the foreign key {rows[0][0]} would "
-                f"delete or change rows of {rows[0][1]}",
-                hint="Nothing was moved. Make it ON DELETE RESTRICT, or drop it.",
-            )
+        if found := catalog.obstacle(self.native, table):
+            raise SchemaError(found.what, hint=found.hint)
 
     def take(self, table: TableName, condition: str) -> None:
         """Read the rows once, for all that is done with them, where they are not too many.
@@ -212,7 +253,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         """
         self._taken.add(table)
         found = self.native(
-            f"SELECT count(*) FROM (SELECT FROM {_name(table)} WHERE {condition} "
+            f"SELECT count(*) FROM (SELECT FROM {name_of(table)} WHERE {condition} "
             f"LIMIT {HELD_ROWS + 1}) t"
         )
         if found[0][0] <= HELD_ROWS:
@@ -250,7 +291,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
             self._check_values(table, condition)
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
-            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {_name(table)} WHERE {condition}; "
+            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {name_of(table)} WHERE {condition}; "
             "GET DIAGNOSTICS gone = ROW_COUNT; "
             f"PERFORM set_config('isotherm.deleted', gone::text, true); END {tag}"
         )
@@ -259,14 +300,14 @@ class PostgresTransaction(_Connection, AttachedTransaction):
 
     def _check_values(self, table: TableName, condition: str) -> None:
         """Check on the server that the engine has read these rows as they are."""
-        tests = misread(self._types(table))
+        tests = misread(catalog.columns(self.native, table))
         if not tests:
             return
         counts = ", ".join(
             f"count(*) FILTER (WHERE {test}) AS test_{number}"
             for number, test in enumerate(tests.values())
         )
-        found = self.native(f"SELECT {counts} FROM {_name(table)} WHERE {condition}")[0]
+        found = self.native(f"SELECT {counts} FROM {name_of(table)} WHERE {condition}")[0]
         for what, count in zip(tests, found, strict=True):
             if count:
                 raise SchemaError(
@@ -277,7 +318,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
     def inserted(self, table: TableName, column: str) -> str | None:
         """Return a relation with one column of the rows that this transaction has inserted."""
         own = (
-            f"SELECT {quote(column)} FROM {_name(table)} "
+            f"SELECT {quote(column)} FROM {name_of(table)} "
             "WHERE xmin::text = pg_current_xact_id()::xid::text"
         )
         return f"postgres_query({text(self.alias)}, {text(own)})"
@@ -292,7 +333,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         self._alter(table, f"ALTER COLUMN {quote(column.name)} TYPE {type_}")
 
     def _alter(self, table: TableName, change: str) -> None:
-        self.run(f"ALTER TABLE {_name(table)} {change}")
+        self.run(f"ALTER TABLE {name_of(table)} {change}")
         self.session.execute("CALL pg_clear_cache()")
 
     def make_table(self, table: TableName, columns: Sequence[Column]) -> None:
@@ -313,65 +354,12 @@ class PostgresTransaction(_Connection, AttachedTransaction):
 
     def schemas(self) -> tuple[str, ...]:
         """Return the schemas, the default one first."""
-        rows = self.native(
-            "SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^pg_' "
-            "AND nspname <> 'information_schema' ORDER BY nspname <> 'public', 1"
-        )
-        return tuple(row[0] for row in rows)
+        return catalog.schemas(self.native)
 
     def tables(self) -> frozenset[tuple[str, str]]:
         """Return the tables and what else can be read like one, by schema and name."""
-        rows = self.native(
-            "SELECT nspname::text, relname::text FROM pg_class "
-            "JOIN pg_namespace n ON n.oid = relnamespace "
-            f"WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ({_HIDDEN})"
-        )
-        return frozenset((schema, name) for schema, name in rows)
+        return catalog.tables(self.native)
 
     def partial(self) -> Mapping[tuple[str, str], Sequence[TableName]]:
-        """Return the views over a table, and its partitions: the server knows its rows alone."""
-        rows = self.native(
-            "WITH RECURSIVE stands AS ("
-            "SELECT r.ev_class AS upper, d.refobjid AS lower FROM pg_rewrite r "
-            "JOIN pg_depend d ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass "
-            "AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class "
-            "UNION SELECT inhrelid, inhparent FROM pg_inherits), "
-            "reach AS (SELECT upper, lower FROM stands "
-            "UNION SELECT reach.upper, stands.lower FROM reach JOIN stands "
-            "ON reach.lower = stands.upper) "
-            "SELECT un.nspname::text AS upper_schema, u.relname::text AS upper_name, "
-            "ln.nspname::text AS lower_schema, l.relname::text AS lower_name FROM reach "
-            "JOIN pg_class u ON u.oid = upper JOIN pg_namespace un ON un.oid = u.relnamespace "
-            "JOIN pg_class l ON l.oid = lower JOIN pg_namespace ln ON ln.oid = l.relnamespace "
-            f"WHERE un.nspname NOT IN ({_HIDDEN}) AND ln.nspname NOT IN ({_HIDDEN})"
-        )
-        found: dict[tuple[str, str], list[TableName]] = {}
-        for schema, name, below_schema, below in rows:
-            found.setdefault((schema, name), []).append(TableName(below_schema, below))
-        return found
-
-    def _types(self, table: TableName) -> list[Row]:
-        return self.native(
-            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
-            f"WHERE attrelid = {_regclass(table)} AND attnum > 0 AND NOT attisdropped"
-        )
-
-
-def database_of(url: str) -> str:
-    """Return the database that a URL names; PostgreSQL takes the user's name if it has none."""
-    parts = urlsplit(url)
-    return unquote(parts.path.strip("/")) or unquote(parts.username or "") or "postgres"
-
-
-def _named(url: str, name: str) -> str:
-    """Return the URL by which the server knows the connection's application by name."""
-    joint = "&" if urlsplit(url).query else "?"
-    return f"{url}{joint}application_name={escaped(name)}"
-
-
-def _name(table: TableName) -> str:
-    return quote(table.schema, table.name)
-
-
-def _regclass(table: TableName) -> str:
-    return f"to_regclass({text(_name(table))})::oid"
+        """Return what shows rows of a table, of which the server knows those that it has."""
+        return catalog.partial(self.native)

@@ -46,6 +46,20 @@ def engine_type(postgres: str) -> str:
     return _EXACT.get(_MODIFIER.sub("", postgres), postgres)
 
 
+def compared_otherwise(postgres: str) -> bool:
+    """Say whether PostgreSQL compares the values of a type otherwise than the engine does.
+
+    It ignores blanks at the end of `char(n)`, the writing of `jsonb` and the letters of an enum,
+    and does not compare `json` at all; the engine has them all as text.
+    """
+    return _MODIFIER.sub("", postgres) in ("character", "json", "jsonb", "enum")
+
+
+def read_as_double(postgres: str) -> bool:
+    """Say whether the engine reads a type as DOUBLE that holds more."""
+    return postgres.startswith("numeric") and engine_type(postgres) == postgres
+
+
 def postgres_type(engine: str) -> str:
     """Return what PostgreSQL calls a type of the engine."""
     return _NAMES.get(engine, engine)
