@@ -197,7 +197,7 @@ def test_rules_are_merged_read_back_and_drift_is_shown(
     words(command("plan").flat, ["Beware", "isotherm lifecycle apply"])
     words(command("lifecycle", "show").out, ["-GLACIER", "theirs", "isotherm-class=GLACIER"])
     words(command("lifecycle", "diff", code=2).out, ["missing", "-GLACIER", "-uploads"])
-    words(command("lifecycle", "apply").out, ["added", "-GLACIER"])
+    words(command("lifecycle", "apply", "--yes").out, ["to be added", "-GLACIER", "read back"])
     words(command("lifecycle", "diff").out, ["are those of the policies"])
     words(command("lifecycle", "apply").out, ["are those of the policies"])
     found = bucket.rules()
@@ -215,7 +215,7 @@ def test_a_rule_added_behind_our_back_is_reported_by_plan(
     assert lake.plan().warnings == ()
     bucket.put_rules({**THEIRS, "Filter": {"Prefix": ""}})
     (warning,) = lake.plan().warnings
-    assert "takes away objects of the lake by their days alone: theirs" in warning
+    assert "deletes objects of the lake by their days alone: theirs" in warning
 
 
 def test_on_ceph_the_buckets_own_engine_moves_what_is_tagged_and_nothing_else(

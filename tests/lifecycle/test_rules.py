@@ -37,6 +37,16 @@ def test_the_rules_match_a_tag_alone_and_never_days() -> None:
         assert item["Filter"]["And"]["Prefix"] == PREFIX
 
 
+def test_the_rules_match_objects_of_any_size_and_a_bucket_without_prefix() -> None:
+    (moving, _) = rules.wanted(LAKE, "", ["GLACIER"])
+    assert moving["Filter"]["And"] == {
+        "Tags": [{"Key": "isotherm-class", "Value": "GLACIER"}],
+        "ObjectSizeGreaterThan": 0,
+    }
+    unsized = {**moving, "Filter": {"Tag": {"Key": "isotherm-class", "Value": "GLACIER"}}}
+    assert rules.same([moving], [unsized])
+
+
 def test_others_rules_keep_their_place_and_their_meaning() -> None:
     first, *rest = OWN
     stale = {**first, "Transitions": [{"Days": 400, "StorageClass": "STANDARD_IA"}]}
@@ -67,7 +77,7 @@ def test_drift_names_what_is_missing_changed_and_left() -> None:
     changed = {**second, "Status": "Disabled"}
     left = {**first, "ID": first["ID"].replace("STANDARD_IA", "DEEP_ARCHIVE")}
     drift = rules.drift([left, changed, third], OWN, LAKE)
-    assert (drift.missing, drift.changed, drift.left) == ((first,), (second,), (left,))
+    assert (drift.missing, drift.changed, drift.leftover) == ((first,), (second,), (left,))
     assert drift
 
 
@@ -89,7 +99,11 @@ def test_the_form_in_which_ceph_writes_a_filter_means_the_same() -> None:
         (rule(Filter={"Prefix": "lake/GLACIER/"}, Expiration={"Days": 1}), "by their days alone"),
         (
             rule(Filter={"Tag": {"Key": "ageing", "Value": "15"}}, Expiration={"Days": 1}),
-            "by their days alone",
+            "deletes objects of the lake that Isotherm has tagged ageing=15",
+        ),
+        (
+            rule(Transitions=[{"Days": 30, "StorageClass": "STANDARD_IA"}]),
+            "moves to another class objects of the lake by their days alone",
         ),
         (
             rule(Filter={"Tag": {"Key": "team", "Value": "x"}}, Expiration={"Days": 1}),
@@ -118,7 +132,6 @@ def test_a_rule_of_others_that_takes_objects_away_is_named(
         rule(NoncurrentVersionExpiration={"NoncurrentDays": 1}),
         rule(AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1}),
         rule(Expiration={"ExpiredObjectDeleteMarker": True}),
-        rule(Transitions=[{"Days": 30, "StorageClass": "STANDARD_IA"}]),
     ],
 )
 def test_a_rule_that_does_no_harm_is_not_named(theirs: dict[str, Any]) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ageing import Clock, age, ids, policy, tiers_of, untidy
+import isotherm
+from ageing import Clock, age, ids, policy, set_config, tiers_of, untidy
 from command_line import AS_OF, CommandLine, words
 from conftest import MakeLake, make_trips, run_sql
 from isotherm.control import requests
 from isotherm.lake import Lake
-from isotherm.model.errors import ArchivedError, PendingError
+from isotherm.model.errors import ArchivedError, MovesFailed, PendingError, StorageError
 from isotherm.model.part import Location
 from isotherm.model.period import Duration, Period
 from isotherm.moves.applying import Applied
@@ -33,11 +34,16 @@ class SlowArchive:
 
     def __init__(self, storage: Any) -> None:
         self.storage = storage
-        self.asked: list[Location] = []
+        self.asked: list[tuple[str, int, bool]] = []
         self.ready = False
+        self.refused = ""
 
-    def restore(self, location: Location, speed: str = "Standard") -> bool:
-        self.asked.append(location)
+    def restore(
+        self, location: Location, speed: str = "Standard", days: int = 3, *, again: bool = False
+    ) -> bool:
+        if self.refused and self.refused in location.key:
+            raise StorageError("AccessDenied")
+        self.asked.append((speed, days, again))
         return self.ready
 
     def __getattr__(self, name: str) -> Any:
@@ -90,6 +96,45 @@ def test_a_restore_that_is_under_way_is_finished_by_a_later_apply(lake: Lake) ->
         assert requests.standing(tx) == ()
     assert ids(lake) == list(range(600))
     assert tidy(lake)
+
+
+def test_an_archive_is_asked_for_the_days_and_at_the_speed_that_somebody_wants(lake: Lake) -> None:
+    for speed in ("Bulk", "Bulk", "Expedited", "Expedited"):
+        lake.apply(lake.restore_plan("trips", [MARCH], Duration.parse("7 days"), speed))
+    assert lake.plan().moves[0].speed == "Expedited"
+    lake.apply()
+    assert slow(lake).asked == [
+        ("Bulk", 7, False),
+        ("Bulk", 7, False),
+        ("Expedited", 7, True),
+        *[("Expedited", 7, False)] * 2,
+    ]
+
+
+def test_what_the_policy_wants_back_stays_readable_until_the_next_months_apply(lake: Lake) -> None:
+    set_config(lake, policy(STANDARD="6 months"))
+    storage = lake.storage
+    lake.close()
+    with isotherm.open(lake.config.file, clock=Clock()) as again:
+        again.storage = storage
+        applied = again.apply()
+        assert applied.waiting
+        assert {days for _, days, _ in slow(again).asked} == {35}
+        assert {move.dollars.once > 0 for move in again.plan().moves} == {True}
+        slow(again).ready = True
+        again.apply()
+        assert set(tiers_of(again).values()) == {"STANDARD"}
+        assert ids(again) == list(range(600))
+
+
+def test_one_object_that_cannot_be_asked_for_keeps_no_other_from_being_asked(lake: Lake) -> None:
+    slow(lake).refused = "/2018-03/"
+    with pytest.raises(MovesFailed, match="AccessDenied"):
+        restore(lake, MARCH, APRIL)
+    assert len(slow(lake).asked) == 1
+    assert kinds(lake) == [(Kind.RESTORE, "2018-03"), (Kind.RESTORE, "2018-04")]
+    slow(lake).refused, slow(lake).ready = "", True
+    assert len(lake.apply().done) == 2
 
 
 def test_what_is_ready_does_not_wait_for_what_is_not(lake: Lake) -> None:
@@ -152,7 +197,7 @@ def test_the_command_line_says_what_is_under_way_and_how_it_goes_on(
     cold: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStorage, "restore", lambda storage, location, speed: False)
+        patch.setattr(FolderStorage, "restore", lambda *_, **__: False)
         said = cold("restore", "trips", "2018-01..2018-02", "--yes", code=PENDING)
         words(said.err, ["2 of 2 restores are under way", "asked for, once", "isotherm apply"])
         assert "can be read" not in said.out

@@ -127,7 +127,7 @@ def after(inventory: Inventory, move: Move, now: datetime) -> Inventory:
         parts = others + [_closed(p) for p in mine]
     else:
         assert mine
-        if move.target.rank < move.source.rank:
+        if not move.by_rule:
             assert all(p.readable_at(now) for p in mine), f"{move} cannot read its objects"
         if move.kind is Kind.RELOAD:
             parts = others
@@ -185,6 +185,7 @@ def worlds(draw: st.DrawFn, units: st.SearchStrategy[Unit] = UNITS) -> Subject:
         trips(),
         unit=unit,
         policy=draw(policies(unit)),
+        by_rules=draw(st.booleans()),
         append_min_rows=draw(st.sampled_from([1, 1_000])),
         settle=draw(st.sampled_from([None, Duration.parse("3 days")])),
     )

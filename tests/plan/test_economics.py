@@ -25,7 +25,8 @@ def test_an_unload_saves_the_warehouse_and_costs_the_class_and_a_put() -> None:
     move = only("STANDARD_IA 6 months", hot("2019-03", size=GB))
     cold = (COLD_RATIO * GB + OBJECT_BYTES) / GB
     assert move.dollars.saved == approx(0.024 - cold * 0.0125)
-    assert move.dollars.once == approx(0.01 / 1000)
+    read_back = 0.001 / 1000 + cold * 0.01
+    assert move.dollars.once == approx(0.01 / 1000 + read_back)
     assert move.dollars.payback == approx(move.dollars.once / move.dollars.saved)
 
 
@@ -47,7 +48,7 @@ def test_a_retier_pays_the_transition_the_reading_and_what_leaves_early() -> Non
 def test_a_warmer_class_is_entered_by_a_copy_and_costs_more_a_month() -> None:
     move = only("STANDARD 6 months", part("2019-03", "STANDARD_IA", size=GB))
     assert move.dollars.saved == approx(0.0125 - 0.023)
-    assert move.dollars.once == approx(0.005 / 1000 + 0.001 / 1000 + 0.01)
+    assert move.dollars.once == approx(0.005 / 1000 + 0.001 / 1000 + 0.01 + 0.0004 / 1000)
     assert move.dollars.payback is None
 
 
@@ -55,11 +56,36 @@ def test_a_restore_is_paid_once_and_its_copy_by_the_day() -> None:
     world = subject(trips("STANDARD 24 months"), part("2019-03", "GLACIER", size=10 * GB))
     restore, reload_ = planned(world).moves
     assert restore.dollars.saved == 0
-    copy = 10 * 0.023 * 1 / DAYS_PER_MONTH
-    assert restore.dollars.once == approx(10 * 0.01 + 0.05 / 1000 + copy)
+    copies = 10 * 0.023 * (1 + 35) / DAYS_PER_MONTH  # ours, and the store's own
+    assert restore.dollars.once == approx(copies)
+    assert restore.speed == "Bulk"  # which costs nothing, and nobody waits
     beside = (32 * 0.0036 + 8 * 0.023) * KB / GB
     assert reload_.dollars.saved == approx(10 * 0.0036 + beside - 10 / COLD_RATIO * 0.024)
     assert reload_.dollars.once == approx(0.0004 / 1000)
+
+
+def test_an_unload_to_an_archive_is_written_and_read_back_before_it_is_archived() -> None:
+    move = only("GLACIER 6 months", hot("2019-03", size=GB))
+    assert move.dollars.once == approx((0.005 + 0.0004 + 0.03) / 1000)
+
+
+def test_what_a_rule_moves_is_neither_read_nor_read_back() -> None:
+    dataset = trips("GLACIER_IR 6 months", by_rules=True)
+    (move,) = planned(subject(dataset, part("2019-03", "STANDARD_IA", size=GB)), even=True).moves
+    assert move.by_rule
+    assert move.dollars.once == approx(0.02 / 1000)
+
+
+def test_an_archive_is_left_by_way_of_a_restore_and_that_has_to_pay() -> None:
+    policy = "GLACIER 6 months, DEEP_ARCHIVE 12 months"
+    objects = part("2019-03", "GLACIER", size=100 * GB)
+    restore, retier = planned(subject(trips(policy), objects)).moves
+    assert (restore.kind, retier.kind) == (Kind.RESTORE, Kind.RETIER)
+    assert restore.dollars.once == approx(100 * 0.023 * 36 / DAYS_PER_MONTH)
+    assert retier.dollars.once == approx((0.05 + 0.0004) / 1000)
+    short = planned(subject(trips(f"{policy}, expire 20 months"), objects))
+    assert refusals(short) == [("retier 2019-03 GLACIER -> DEEP_ARCHIVE", "uneconomic")]
+    assert "$2.72 once" in short.refused[0].why
 
 
 def test_the_end_of_a_restore_saves_the_readable_copy() -> None:
@@ -100,7 +126,7 @@ def test_an_object_that_is_smaller_than_what_is_billed_beside_it_never_pays() ->
 def test_a_stay_that_is_shorter_than_the_payback_never_pays() -> None:
     story = "STANDARD_IA 12 months, GLACIER 15 months"
     assert why(story, part("2019-04", size=200 * KB)) == (
-        "it never pays back: $0.000010 once, $0.0000020 saved a month, is 5.2 months, "
+        "it never pays back: $0.000013 once, $0.0000020 saved a month, is 6.6 months, "
         'but it stays 2 months, until GLACIER = "15 months"'
     )
 
@@ -109,8 +135,8 @@ def test_a_stay_that_is_shorter_than_the_least_days_pays_for_leaving_early() -> 
     story = "GLACIER_IR 12 months, GLACIER 13 months"
     world = subject(trips(story), part("2019-05", "STANDARD_IA", size=GB))
     assert planned(world, as_of=datetime(2020, 5, 1)).refused[0].why == (
-        "it never pays back: $0.010 once and $0.0078 for leaving before 90 days, "
-        '$0.0085 saved a month, is 2.1 months, but it stays 1 month, until GLACIER = "13 months"'
+        "it never pays back: $0.040 once and $0.0078 for leaving before 90 days, "
+        '$0.0085 saved a month, is 5.6 months, but it stays 1 month, until GLACIER = "13 months"'
     )
 
 

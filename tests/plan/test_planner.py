@@ -22,7 +22,10 @@ from plan_world import (
     trips,
 )
 
+from isotherm.cost.dollars import DAYS_PER_MONTH
+from isotherm.cost.prices import GB
 from isotherm.model.period import Duration, Period, Unit
+from isotherm.model.request import Request, RequestKind
 from isotherm.plan.batches import BATCH_BYTES, BATCH_PERIODS, refused_together
 from isotherm.plan.plan import Kind, Plan
 from isotherm.plan.planner import make_plan
@@ -98,7 +101,11 @@ def test_without_a_policy_nothing_moves_and_what_has_moved_comes_back() -> None:
                 "retier 2019-03 DEEP_ARCHIVE -> GLACIER",
             ],
         ),
-        ("DEEP_ARCHIVE 6 months", "GLACIER", ["retier 2019-03 GLACIER -> DEEP_ARCHIVE"]),
+        (
+            "DEEP_ARCHIVE 6 months",
+            "GLACIER",
+            ["restore 2019-03 from GLACIER", "retier 2019-03 GLACIER -> DEEP_ARCHIVE"],
+        ),
         ("STANDARD_IA 12 months", "STANDARD", ["retier 2019-03 STANDARD -> STANDARD_IA"]),
         ("STANDARD 6 months", "STANDARD_IA", ["retier 2019-03 STANDARD_IA -> STANDARD"]),
         ("STANDARD 6 months", "STANDARD", []),
@@ -160,7 +167,62 @@ def test_nobodys_restore_is_cut_short_by_the_next_tier() -> None:
     plan = planned(world)
     assert refusals(plan) == [("retier 2019-03 GLACIER -> DEEP_ARCHIVE", "restored")]
     assert plan.refused[0].why == "it is restored until 2020-05-12 12:00, and goes on after that"
-    assert lines(planned(world, now=NOW + 2 * DAY)) == ["retier 2019-03 GLACIER -> DEEP_ARCHIVE"]
+    assert lines(planned(world, now=NOW + 2 * DAY)) == OPENED
+
+
+OPENED = ["restore 2019-03 from GLACIER", "retier 2019-03 GLACIER -> DEEP_ARCHIVE"]
+"""What is archived can be copied to another archive once it can be read."""
+
+
+def asked(kind: RequestKind, speed: str = "Standard", until: datetime = NOW + 7 * DAY) -> Request:
+    march = Period.parse("2019-03")
+    return Request("r", kind, "trips", NOW - DAY, march, until, speed)
+
+
+@pytest.mark.parametrize("by_rules", [False, True])
+def test_a_restore_that_the_archive_is_at_is_finished_before_the_next_tier(by_rules: bool) -> None:
+    dataset = trips("GLACIER 6 months, DEEP_ARCHIVE 12 months", by_rules=by_rules)
+    objects = part("2019-03", "GLACIER", size=500 * MB)
+    requests = (asked(RequestKind.RESTORE, "Bulk"), asked(RequestKind.FETCH, "Bulk"))
+    plan = planned(subject(dataset, objects, requests=requests))
+    assert lines(plan) == ["restore 2019-03 from GLACIER"]
+    (move,) = plan.moves
+    assert (move.speed, move.asked, move.until) == ("Bulk", True, NOW + 7 * DAY)
+    assert refusals(plan) == [("retier 2019-03 GLACIER -> DEEP_ARCHIVE", "restored")]
+    after = planned(subject(dataset, objects, requests=requests), now=NOW + 8 * DAY)
+    assert lines(after) == (OPENED[1:] if by_rules else OPENED)
+
+
+def test_what_the_archive_was_asked_for_is_not_paid_again() -> None:
+    objects = part("2019-03", "GLACIER", size=10 * GB)
+    wanted = asked(RequestKind.RESTORE)
+    fetching = asked(RequestKind.FETCH)
+    copy = 10 * 0.023 * 7 / DAYS_PER_MONTH
+    for requests, once in (
+        ((wanted,), 10 * 0.01 + 0.05 / 1000 + 2 * copy),
+        ((wanted, fetching), copy),
+        ((asked(RequestKind.RESTORE, "Expedited"), fetching), 10 * 0.03 + 0.01 + 2 * copy),
+    ):
+        (move,) = planned(subject(trips("GLACIER 6 months"), objects, requests=requests)).moves
+        assert move.dollars.once == pytest.approx(once)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "by_rule"),
+    [
+        ("STANDARD", "STANDARD_IA", True),
+        ("STANDARD_IA", "GLACIER_IR", True),
+        ("GLACIER", "DEEP_ARCHIVE", True),
+        ("INTELLIGENT_TIERING", "STANDARD_IA", False),
+        ("ONEZONE_IA", "GLACIER_IR", False),
+        ("STANDARD_IA", "STANDARD", False),
+    ],
+)
+def test_what_no_rule_of_s3_moves_is_copied(source: str, target: str, by_rule: bool) -> None:
+    dataset = trips(f"{target} 6 months", by_rules=True)
+    world = subject(dataset, part("2019-03", source, size=500 * MB))
+    (move,) = planned(world, even=True).moves
+    assert move.by_rule == by_rule
 
 
 def test_a_restore_ends_even_where_the_next_tier_does_not_pay() -> None:

@@ -225,14 +225,18 @@ def test_every_action_is_taken_away_once(command: CommandLine) -> None:
     assert every == {*ON_CEPH, *ON_MOTO}
 
 
-def test_what_a_config_does_not_need_is_not_printed(command: CommandLine) -> None:
+def test_what_a_bucket_without_versions_does_not_need_is_not_printed(command: CommandLine) -> None:
     write(f'storage.url = "s3://bucket/lake"\n{policy(STANDARD="6 months")}')
     (bucket, objects) = command("iam").json["Statement"]
     assert bucket["Resource"] == ["arn:aws:s3:::bucket"]
     assert objects["Resource"] == ["arn:aws:s3:::bucket/lake/*"]
     actions = bucket["Action"] + objects["Action"]
-    assert not {"s3:RestoreObject", "s3:PutLifecycleConfiguration"} & set(actions)
     assert not [action for action in actions if "Version" in action]
+
+
+def test_a_bucket_in_another_partition_is_named_there(command: CommandLine) -> None:
+    write(f'storage.url = "s3://bucket/lake?region=cn-north-1"\n{CONFIG}')
+    assert command("iam").json["Statement"][0]["Resource"] == ["arn:aws-cn:s3:::bucket"]
 
 
 def test_a_store_of_folders_needs_no_policy(command: CommandLine) -> None:

@@ -27,11 +27,4 @@ def run(
     if not url.startswith("s3:"):
         err().message(f"{url} is a folder: who may write it needs nothing more.")
         return
-    datasets = read.datasets.values()
-    found = policy(
-        Address.parse(url),
-        archives=any(rule.tier.archived for d in datasets for rule in d.policy.rules),
-        rules=any(dataset.by_rules for dataset in datasets),
-        versioned=versioned,
-    )
-    typer.echo(json.dumps(found, indent=2))
+    typer.echo(json.dumps(policy(Address.parse(url), versioned=versioned), indent=2))

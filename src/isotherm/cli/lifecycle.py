@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .options import DEFAULT_CONFIG, ConfigFile, Wait, opened
+from .options import DEFAULT_CONFIG, ConfigFile, Wait, Yes, confirmed, opened
 from .output import out
 
 if TYPE_CHECKING:
@@ -49,18 +49,26 @@ def diff(config: ConfigFile = DEFAULT_CONFIG, wait: Wait = 0.0) -> int:
 
 
 @app.command()
-def apply(config: ConfigFile = DEFAULT_CONFIG, wait: Wait = 0.0) -> None:
+def apply(
+    yes: Yes = False,
+    config: ConfigFile = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+) -> None:
     """Merge Isotherm's own rules into the bucket's, and read them back; all others stay."""
     with opened(config, read_only=True, wait=wait) as lake:
-        drift = lake.lifecycle.apply()
-    _write(drift, ("added", "corrected", "removed"))
+        drift = lake.lifecycle.drift()
+        _write(drift, ("to be added", "to be corrected", "to be removed"))
+        if drift:
+            confirmed("Write them?", yes=yes)
+            lake.lifecycle.apply()
+            out().message("Written, and read back.")
 
 
 def _write(drift: Drift, words: tuple[str, str, str]) -> None:
     from ..lifecycle.rules import written
 
     console = out()
-    for word, rules in zip(words, (drift.missing, drift.changed, drift.left), strict=True):
+    for word, rules in zip(words, (drift.missing, drift.changed, drift.leftover), strict=True):
         for rule in rules:
             console.message(f"{word}: {written(rule)}")
     if not drift:

@@ -60,6 +60,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE isotherm.tags (
             place VARCHAR NOT NULL, key VARCHAR NOT NULL, tags VARCHAR NOT NULL)""",
     ),
+    (
+        # How fast an archive shall fetch.
+        "ALTER TABLE isotherm.requests ADD COLUMN speed VARCHAR",
+    ),
 )
 
 _SCHEMAS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from ..model.errors import RequestError
@@ -19,12 +19,14 @@ def ask(
     now: datetime,
     period: Period | None = None,
     until: datetime | None = None,
+    speed: str | None = None,
 ) -> Request:
     """Write down what somebody asks for."""
-    request = Request(uuid.uuid4().hex, kind, dataset, now, period, until)
+    request = Request(uuid.uuid4().hex, kind, dataset, now, period, until, speed)
     tx.execute(
-        "INSERT INTO isotherm.requests VALUES (?, ?, ?, ?, ?, ?, NULL)",
-        [request.id, kind.value, dataset, str(period) if period else None, until, now],
+        "INSERT INTO isotherm.requests (id, kind, dataset, period, until, asked_at, speed) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [request.id, kind.value, dataset, str(period) if period else None, until, now, speed],
     )
     return request
 
@@ -55,20 +57,35 @@ def resume(tx: Transaction, dataset: str, now: datetime) -> None:
         end(tx, request.id, now)
 
 
-def restore(
-    tx: Transaction, dataset: str, periods: Sequence[Period], until: datetime, now: datetime
+def replace(
+    tx: Transaction,
+    kind: RequestKind,
+    dataset: str,
+    periods: Iterable[Period],
+    now: datetime,
+    until: datetime,
+    speed: str,
 ) -> None:
-    """Ask that partitions are readable until a time, UTC."""
-    fulfil(tx, dataset, periods, now)
-    for period in periods:
-        ask(tx, RequestKind.RESTORE, dataset, now, period, until)
+    """Ask for partitions, in place of what was asked for of them before.
+
+    Args:
+        kind: `RESTORE` or `FETCH`.
+        until: When it is over, UTC.
+
+    """
+    wanted = set(periods)
+    fulfil(tx, dataset, wanted, now, kind)
+    for period in sorted(wanted):
+        ask(tx, kind, dataset, now, period, until, speed)
 
 
-def fulfil(tx: Transaction, dataset: str, periods: Iterable[Period], now: datetime) -> None:
-    """End the restores that were asked for of some partitions."""
-    done = set(periods)
+def fulfil(
+    tx: Transaction, dataset: str, periods: Iterable[Period], now: datetime, *kinds: RequestKind
+) -> None:
+    """End what was asked for of some partitions; restores and fetches by default."""
+    done, ended = set(periods), kinds or (RequestKind.RESTORE, RequestKind.FETCH)
     for request in standing(tx, dataset):
-        if request.kind is RequestKind.RESTORE and request.period in done:
+        if request.kind in ended and request.period in done:
             end(tx, request.id, now)
 
 
@@ -80,7 +97,7 @@ def standing(tx: Transaction, dataset: str | None = None) -> tuple[Request, ...]
     """Return the requests that hold, the oldest first."""
     where = "AND dataset = ?" if dataset else ""
     rows = tx.execute(
-        "SELECT id, kind, dataset, asked_at, period, until FROM isotherm.requests "
+        "SELECT id, kind, dataset, asked_at, period, until, speed FROM isotherm.requests "
         f"WHERE ended_at IS NULL {where} ORDER BY asked_at, id",
         [dataset] if dataset else [],
     )
@@ -92,6 +109,7 @@ def standing(tx: Transaction, dataset: str | None = None) -> tuple[Request, ...]
             asked_at=row[3],
             period=Period.parse(row[4]) if row[4] else None,
             until=row[5],
+            speed=row[6],
         )
         for row in rows
     )

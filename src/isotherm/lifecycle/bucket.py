@@ -6,8 +6,10 @@ And what they have done: the classes in which the bucket has the objects now.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os.path import commonpath
+
+import stamina
 
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, RequestError, StorageError
@@ -17,6 +19,8 @@ from ..storage.base import Classed, Storage
 from . import rules
 from .rules import Drift, Rule
 
+READ_BACK = 6
+"""So often rules are read that were written, until they are those."""
 MISSING, UNKNOWN = "missing", "unknown"
 """What is said instead of a class where an object is not there, or the bucket does not answer."""
 
@@ -100,13 +104,19 @@ class BucketRules:
             return off
         merged = rules.merged(found, wanted, self._lake)
         self._store().put_rules(merged)
+        # S3 may show the old ones for a while.
+        for attempt in stamina.retry_context(on=ConflictError, attempts=READ_BACK):
+            with attempt:
+                self._read_back(merged)
+        return off
+
+    def _read_back(self, merged: Sequence[Rule]) -> None:
         if not rules.same(merged, self.found()):
             raise ConflictError(
                 f"the lifecycle rules of {self._storage.place} are not those that were written",
                 hint="Somebody else writes them, too, or the store does not keep them as they "
                 "are. Look at them: isotherm lifecycle diff",
             )
-        return off
 
     def warnings(self) -> Iterator[str]:
         """Yield what is wrong with the bucket's rules, for a plan; nothing where it has none."""

@@ -23,8 +23,8 @@ UPLOADS_DAYS = 7
 """After so many days the parts of an upload that was never finished go."""
 _LEAST_DAYS = {"STANDARD_IA": 30, "ONEZONE_IA": 30}
 """S3 moves nothing to these classes that is younger."""
+_ANY_SIZE = "ObjectSizeGreaterThan"
 _ID_LENGTH = 8
-_TAKEN_AWAY = ("Expiration", "Transitions", "Transition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +34,16 @@ class Drift:
     Attributes:
         missing: Wanted, and not there.
         changed: There under their name, with another meaning.
-        left: Isotherm's own, and wanted no more.
+        leftover: Isotherm's own, and wanted no more.
 
     """
 
     missing: tuple[Rule, ...] = ()
     changed: tuple[Rule, ...] = ()
-    left: tuple[Rule, ...] = ()
+    leftover: tuple[Rule, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.changed or self.left)
+        return bool(self.missing or self.changed or self.leftover)
 
 
 def wanted(lake: str, prefix: str, classes: Iterable[str]) -> tuple[Rule, ...]:
@@ -60,7 +60,7 @@ def wanted(lake: str, prefix: str, classes: Iterable[str]) -> tuple[Rule, ...]:
             {
                 "ID": f"{_mark(lake)}{name}",
                 "Status": "Enabled",
-                "Filter": {"And": {"Prefix": prefix, "Tags": [{"Key": CLASS, "Value": name}]}},
+                "Filter": {"And": _tagged(prefix, name)},
                 "Transitions": [{"Days": _LEAST_DAYS.get(name, 0), "StorageClass": name}],
             }
             for name in ordered
@@ -72,6 +72,15 @@ def wanted(lake: str, prefix: str, classes: Iterable[str]) -> tuple[Rule, ...]:
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UPLOADS_DAYS},
         },
     )
+
+
+def _tagged(prefix: str, class_: str) -> Rule:
+    """Return what matches objects of any size that are tagged for a class.
+
+    Where a rule says no size, S3 leaves those below 128 KB where they are.
+    """
+    below = {"Prefix": prefix} if prefix else {}
+    return {**below, "Tags": [{"Key": CLASS, "Value": class_}], _ANY_SIZE: 0}
 
 
 def is_own(rule: Rule, lake: str) -> bool:
@@ -124,31 +133,37 @@ def written(rule: Rule) -> str:
 def dangers(found: Iterable[Rule], prefix: str, lake: str) -> Iterator[str]:
     """Yield what rules of others would do to a lake's objects behind its back."""
     for rule in found:
-        if is_own(rule, lake) or rule.get("Status") != "Enabled" or not _harmful(rule):
+        does = _harm(rule)
+        if is_own(rule, lake) or rule.get("Status") != "Enabled" or not does:
             continue
         begins, tags, more = _filter(rule)
         if not (begins.startswith(prefix) or prefix.startswith(begins)):
             continue
         foreign = [f"{key}={value}" for key, value in tags if key not in (AGEING, CLASS)]
+        own = [f"{key}={value}" for key, value in tags if key in (AGEING, CLASS)]
         if foreign or more:
             limits = " and ".join([*(f"tagged {tag}" for tag in foreign), *(n for n, _ in more)])
-            which = f"objects of the lake, where they are {limits},"
+            which = f"objects of the lake, where they are {limits}"
+        elif own:
+            which = f"objects of the lake that Isotherm has tagged {' and '.join(own)}"
         else:
             which = "objects of the lake by their days alone"
-        yield f"a lifecycle rule that is not Isotherm's takes away {which}: {written(rule)}"
+        yield f"a lifecycle rule that is not Isotherm's {does} {which}: {written(rule)}"
 
 
 def _mark(lake: str) -> str:
     return f"isotherm-{lake[:_ID_LENGTH]}-"
 
 
-def _harmful(rule: Rule) -> bool:
-    """Say whether a rule makes current objects unreadable, or deletes them."""
+def _harm(rule: Rule) -> str:
+    """Say what a rule does to current objects; nothing where it leaves them as they are."""
     if any(key in rule.get("Expiration", {}) for key in ("Days", "Date")):
-        return True
+        return "deletes"
     moves = [*rule.get("Transitions", ()), *([rule["Transition"]] if "Transition" in rule else ())]
     classes = [TIERS.get(str(move.get("StorageClass"))) for move in moves]
-    return any(tier is None or tier.archived for tier in classes)
+    if any(tier is None or tier.archived for tier in classes):
+        return "takes away"
+    return "moves to another class" if classes else ""
 
 
 def _filter(rule: Rule) -> tuple[str, tuple[tuple[str, str], ...], tuple[tuple[str, Any], ...]]:
@@ -163,6 +178,8 @@ def _filter(rule: Rule) -> tuple[str, tuple[tuple[str, str], ...], tuple[tuple[s
     tags = [*inner.get("Tags", ()), *([outer["Tag"]] if outer.get("Tag") else ())]
     known = ("And", "Prefix", "Tag", "Tags")
     more = {k: v for part in (outer, inner) for k, v in part.items() if k not in known}
+    if more.get(_ANY_SIZE) == 0:  # which servers that know no sizes leave away
+        del more[_ANY_SIZE]
     pairs = sorted((str(tag["Key"]), str(tag["Value"])) for tag in tags)
     return str(prefix), tuple(pairs), tuple(sorted(more.items()))
 

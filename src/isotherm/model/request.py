@@ -1,4 +1,4 @@
-"""Requests: what a person asked for beside the policy."""
+"""Requests: what a person asked for beside the policy, and what the archive was asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ class RequestKind(StrEnum):
     """What may be asked for."""
 
     RESTORE = "restore"
+    """A partition shall be readable until a time."""
+    FETCH = "fetch"
+    """The archive was asked for a partition, and is at it."""
     PAUSE = "pause"
+    """No moves shall be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Request:
 
     Attributes:
         period: The partition it speaks of; None is the whole dataset.
-        until: When a restore is over, UTC.
+        until: When a restore is over, or what was fetched is gone again, UTC.
+        speed: How fast the archive fetches: `Bulk`, `Standard` or `Expedited`.
 
     """
 
@@ -32,3 +37,4 @@ class Request:
     asked_at: datetime
     period: Period | None = None
     until: datetime | None = None
+    speed: str | None = None

@@ -50,5 +50,17 @@ TIERS: dict[str, Tier] = {
 }
 """Every tier by its name, hottest first."""
 
+_BY_COPY_ALONE = frozenset({("INTELLIGENT_TIERING", "STANDARD_IA"), ("ONEZONE_IA", "GLACIER_IR")})
+
+
+def rules_move(source: Tier, target: Tier) -> bool:
+    """Say whether a bucket's lifecycle rules can bring objects from one class to another.
+
+    Source: Amazon S3 user guide, "Transitioning objects using Amazon S3 Lifecycle".
+    """
+    colder = source.is_class and target.is_class and target.rank > source.rank
+    return colder and (source.name, target.name) not in _BY_COPY_ALONE
+
+
 CLASSES: tuple[str, ...] = tuple(name for name, tier in TIERS.items() if tier.is_class)
 """The names of the storage classes, hottest first."""

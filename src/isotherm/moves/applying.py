@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from ..control import requests
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError, MovesFailed, PendingError
 from ..model.period import Period
-from ..plan.plan import Kind, Move, Plan
+from ..model.request import RequestKind
+from ..plan.plan import Kind, Move, Plan, kept_days
 from ..plan.steps import Step
 from . import recovery
 from .base import Ports
 from .runner import Outcome, Runner
 from .tagging import write_tags
+
+FETCH, RESTORE = RequestKind.FETCH, RequestKind.RESTORE
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,7 @@ def apply_plan(
         except IsothermError as error:
             failures[move.id] = error
             stuck |= places
-    if waiting:
-        _remember(ports, waiting)
+    _remember(ports, waiting, [move for move in todo if move.id in failures])
     untidy = recovery.tidy(ports, datasets.values())
     untidy += write_tags(ports, datasets.values(), plan.as_of, watch.tagged)
     applied = Applied(tuple(done), tuple(waiting), tuple(left), failures, untidy)
@@ -110,12 +113,22 @@ def apply_plan(
     return applied
 
 
-def _remember(ports: Ports, waiting: Iterable[Move]) -> None:
-    """Write down the restores that are under way, so that the next plan goes on with them."""
+def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> None:
+    """Write down what the archive is at, and what somebody waits for: the next plan goes on."""
+    asked = [move for move in (*waiting, *failed) if move.asked and move.until]
+    if not (waiting or asked):
+        return
+    now = ports.clock()
     with ports.warehouse.transaction() as tx:
         for move in waiting:
             if move.until:
-                requests.restore(tx, move.dataset, move.periods, move.until, ports.clock())
+                gone = now + timedelta(days=kept_days(move.until, now, asked=move.asked))
+                requests.replace(tx, FETCH, move.dataset, move.periods, now, gone, move.speed)
+        for move in asked:
+            if move.until:
+                requests.replace(
+                    tx, RESTORE, move.dataset, move.periods, now, move.until, move.speed
+                )
 
 
 def within(moves: Sequence[Move], limits: Limits) -> tuple[list[Move], list[Move]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
-from ..model.errors import PendingError, RequestError
+from ..control import requests
+from ..model.errors import PendingError, RequestError, StorageError
 from ..model.part import Location, Part
+from ..model.request import RequestKind
 from ..model.tier import STANDARD
+from ..plan.plan import faster, kept_days
 from .base import Act, Change
 from .retier import verify_objects
 
@@ -22,16 +26,14 @@ class Restore(Act):
 
     def copy(self) -> None:
         """Have the store fetch each object, once."""
-        if self.move.until is None:
-            raise RequestError(f"{self.move} says no time until when it is restored")
         self._ask()
         fetched: list[Part] = []
         kept: list[Part] = []
         for part in self.sources:
             if part.restored is None:
-                fetched.append(self._fetched(part, len(fetched), self.move.until))
+                fetched.append(self._fetched(part, len(fetched), self._until))
             else:
-                until = max(self.move.until, part.restored_until or self.move.until)
+                until = max(self._until, part.restored_until or self._until)
                 kept.append(replace(part, restored_until=until))
         self.change = Change(
             add=(*fetched, *kept),
@@ -52,16 +54,45 @@ class Restore(Act):
 
         Raises:
             PendingError: that is under way.
+            StorageError: one cannot be asked for; the others were.
 
         """
-        storage, speed = self.ports.storage, self.move.speed
         wanted = [part.location for part in self.sources if part.restored is None]
-        if waiting := [location for location in wanted if not storage.restore(location, speed)]:
+        waiting, failures = 0, []
+        for location in wanted:
+            try:
+                waiting += not self._is_readable(location)
+            except StorageError as error:
+                failures.append(error)
+        for failure in failures:
+            raise failure
+        if waiting:
             raise PendingError(
-                f"{len(waiting)} of {len(wanted)} objects of {self.move.span} are still being "
+                f"{waiting} of {len(wanted)} objects of {self.move.span} are still being "
                 f"restored from {self.move.source}",
                 hint="They were asked for, once. Run the same command again when that is done.",
             )
+
+    def _is_readable(self, location: Location) -> bool:
+        """Have the store fetch an object, unless it does so at this speed already."""
+        days = kept_days(self._until, self.ports.clock(), asked=self.move.asked)
+        again = any(faster(self.move.speed, speed) for speed in self._speeds)
+        return self.ports.storage.restore(location, self.move.speed, days, again=again)
+
+    @cached_property
+    def _speeds(self) -> tuple[str | None, ...]:
+        """How fast the archive was asked for the periods before."""
+        return tuple(
+            request.speed
+            for request in requests.standing(self.tx, self.dataset.name)
+            if request.kind is RequestKind.FETCH and request.period in self.move.periods
+        )
+
+    @property
+    def _until(self) -> datetime:
+        if self.move.until is None:
+            raise RequestError(f"{self.move} says no time until when it is restored")
+        return self.move.until
 
     def _fetched(self, part: Part, number: int, until: datetime) -> Part:
         target = self._copy_of(part, number)

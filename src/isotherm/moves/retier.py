@@ -17,12 +17,6 @@ class Retier(Act):
     """
 
     @property
-    def by_rule(self) -> bool:
-        """Whether the bucket's rules do it."""
-        colder = self.move.target.rank > self.move.source.rank
-        return self.dataset.by_rules and colder and self.ports.storage.classed is not None
-
-    @property
     def ends_restore(self) -> bool:
         """Whether the objects stay where they are, and only their readable copies go."""
         return self.move.source == self.move.target
@@ -34,7 +28,7 @@ class Retier(Act):
 
     def locations(self) -> tuple[Location, ...]:
         """Return one new object a part, and none where a restore ends."""
-        if self.ends_restore or self.by_rule:
+        if self.ends_restore or self.move.by_rule:
             return ()
         return tuple(self._target(part, number) for number, part in enumerate(self.sources))
 
@@ -45,7 +39,7 @@ class Retier(Act):
             kept = tuple(without_restore(part) for part in parts)
             self.change = replace(leaving(parts), add=kept, discard=copies(parts))
             return
-        if self.by_rule:
+        if self.move.by_rule:
             self.change = self._handed_over(parts)
             return
         moved = tuple(self._copied(part, number) for number, part in enumerate(parts))
@@ -54,7 +48,7 @@ class Retier(Act):
 
     def verify(self) -> None:
         """Read the copies back; what stays where it is has to be there."""
-        if self.by_rule:
+        if self.move.by_rule:
             for part in self.change.add:
                 if self.ports.storage.size(part.location) != part.bytes:
                     raise _other_bytes(part)
@@ -75,8 +69,7 @@ class Retier(Act):
         return self.new_location(self.move.target.name, part.period, number)
 
     def _copied(self, part: Part, number: int) -> Part:
-        warmer = self.move.target.rank < self.move.source.rank
-        if warmer and not part.readable_at(self.ports.clock()):
+        if not part.readable_at(self.ports.clock()):
             raise RequestError(f"{part.location} is archived and has to be restored first")
         stored = self.ports.storage.copy(
             part.readable_location, self._target(part, number), part.sha256

@@ -75,7 +75,7 @@ class Runner:
 
     def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
         self.ports.held()
-        order = steps(move.kind)
+        order = steps(move.kind, by_rule=move.by_rule)
         begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
         try:
             self.observe(move, Step.INTENT)
@@ -152,6 +152,7 @@ class Runner:
         else:
             {
                 Step.COPY: act.copy,
+                Step.LEAVE: act.copy,
                 Step.VERIFY: act.verify,
                 Step.COUNT: act.count,
                 Step.FENCE: act.fence,

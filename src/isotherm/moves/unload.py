@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 
 from ..control import pins
 from ..engine.sql import listed, quote
@@ -15,6 +16,11 @@ from .base import Act, Change, check_drift, selected
 
 class Unload(Act):
     """Copies each period to one object; `append` does the same for late rows."""
+
+    @cached_property
+    def _cold(self) -> dict[Period, Digest]:
+        """What was read back of each period's object."""
+        return {}
 
     def locations(self) -> tuple[Location, ...]:
         """Return one new object a period."""
@@ -38,18 +44,22 @@ class Unload(Act):
         where there is no fence, it is done here.
         """
         for part in self.change.add:
-            cold = self._digest(part)
+            cold = self._cold[part.period] = self._digest(part)
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
-            self.ports.storage.settle(part.location)
         if self.ports.exclusive:
             self.compare()
+        for part in self.change.add:  # once in an archive, nothing can be read back
+            self.ports.storage.settle(part.location)
 
     def compare(self) -> None:
         """Hold each object against the rows of this snapshot."""
         for part in self.change.add:
-            hot, cold = self.tx.session.digest(self.hot_rows([part.period])), self._digest(part)
+            hot, cold = (
+                self.tx.session.digest(self.hot_rows([part.period])),
+                self._cold[part.period],
+            )
             if hot != cold:
                 raise self._unequal(part, f"{cold.rows} rows against {hot.rows}, or other values")
 
@@ -71,9 +81,8 @@ class Unload(Act):
 
     def _target(self, period: Period) -> Location:
         """Return where the object is written; what goes to an archive by a rule begins warm."""
-        target = self.move.target
-        by_rule = target.archived and self.dataset.by_rules
-        return self.new_location(STANDARD.name if by_rule else target.name, period, 0)
+        tier = STANDARD if self.move.by_rule else self.move.target
+        return self.new_location(tier.name, period, 0)
 
     def _field_ids(self) -> dict[str, int]:
         """Make the dataset's Iceberg table fit the columns, and return their field ids."""

@@ -29,7 +29,10 @@ def batched(moves: Iterable[Move]) -> list[Move]:
     full: list[Move] = []
     open_: dict[object, Move] = {}
     for move in moves:
-        key = (move.kind, move.source, move.target, move.reason, move.until)
+        key = (
+            *(move.kind, move.source, move.target, move.reason, move.until),
+            *(move.speed, move.asked, move.by_rule),
+        )
         before = open_.get(key)
         if before and _fits(before, move):
             open_[key] = _joined(before, move)

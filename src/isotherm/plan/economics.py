@@ -24,7 +24,7 @@ from ..cost.sizes import Sizes
 from ..model.part import HotPartition, Inventory, Part, Partition
 from ..model.policy import Rule
 from ..model.tier import HOT, STANDARD, Tier
-from .plan import Kind, Move
+from .plan import Kind, Move, kept_days
 
 DAY = timedelta(days=1)
 
@@ -41,10 +41,15 @@ class Economics:
         """Value rows that leave the warehouse."""
         cold = Size(self.sizes.as_object(hot.rows, hot.bytes))
         saved = monthly(self.book, HOT, Size(hot.bytes)) - monthly(self.book, target, cold)
-        return Dollars(saved, entering(self.book, HOT, target, cold))
+        once = entering(self.book, HOT, target, cold)
+        if target.archived:  # it is written and read back before it is archived
+            once += entering(self.book, HOT, STANDARD, cold)
+        return Dollars(saved, once + self._checking(target, cold))
 
-    def retier(self, parts: Sequence[Part], source: Tier, target: Tier) -> Dollars:
-        """Value objects that go to another class.
+    def retier(
+        self, parts: Sequence[Part], source: Tier, target: Tier, *, by_rule: bool = False
+    ) -> Dollars:
+        """Value objects that go to another class: by a copy that is read back, or by a rule.
 
         On the way to a colder one, readable copies do not count: they would go in any case.
         """
@@ -52,8 +57,12 @@ class Economics:
         saved = monthly(self.book, source, held) - monthly(self.book, target, held)
         if target.rank < source.rank:
             saved += self._copies(parts)
-        once = entering(self.book, source, target, held) + self._leaving(parts, source)
-        return Dollars(saved, once)
+        once = entering(self.book, source, target, held)
+        if by_rule:
+            return Dollars(saved, once + sum(map(self._early, parts)))
+        if not target.archived:
+            once += self._checking(target, held)
+        return Dollars(saved, once + self._leaving(parts, source))
 
     def reload(self, parts: Sequence[Part], source: Tier) -> Dollars:
         """Value rows that go back into the warehouse."""
@@ -63,11 +72,30 @@ class Economics:
         return Dollars(saved + self._copies(parts), self._leaving(parts, source))
 
     def restore(
-        self, parts: Sequence[Part], tier: Tier, until: datetime, speed: str = "Standard"
+        self,
+        parts: Sequence[Part],
+        tier: Tier,
+        until: datetime,
+        speed: str,
+        *,
+        asked: bool,
+        fetching: bool = False,
     ) -> Dollars:
-        """Value archived objects that become readable; what is readable only stays so."""
+        """Value archived objects that become readable; what is readable only stays so.
+
+        Args:
+            asked: Somebody wants it, beside the policy.
+            fetching: The archive was asked for them, and has been paid.
+
+        """
         closed = size_of(part for part in parts if part.restored is None)
-        once = quote(self.book, tier, closed, (until - self.now) / DAY, speed).dollars
+        days = (until - self.now) / DAY
+        if fetching:
+            once = copying(self.book, closed, days)
+        else:
+            kept = kept_days(until, self.now, asked=asked)
+            once = quote(self.book, tier, closed, days, speed).dollars
+            once += copying(self.book, closed, kept)
         for part in parts:
             if part.restored and part.restored_until:
                 longer = (until - max(self.now, part.restored_until)) / DAY
@@ -125,6 +153,14 @@ class Economics:
         if move.kind is Kind.UNLOAD:
             return Size(self.sizes.as_object(move.rows, move.bytes))
         return Size(move.bytes, move.objects)
+
+    def cheapest(self, tier: Tier) -> str:
+        """Return the cheapest speed at which an archive fetches."""
+        return next(iter(self.book.classes[tier.name].restore))
+
+    def _checking(self, target: Tier, size: Size) -> float:
+        """Return what reading back costs: in the class, or before it is archived there."""
+        return reading(self.book, STANDARD if target.archived else target, size)
 
     def _leaving(self, parts: Sequence[Part], source: Tier) -> float:
         """Return what reading objects out of a class costs, and leaving it before its minimum."""

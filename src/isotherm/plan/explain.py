@@ -94,7 +94,9 @@ class Explanation:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps of its next move; none if there is none."""
-        return steps(self.moves[0].kind) if self.moves else ()
+        if not self.moves:
+            return ()
+        return steps(self.moves[0].kind, by_rule=self.moves[0].by_rule)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as its documented JSON form (docs/json.md)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +38,27 @@ class Kind(StrEnum):
     """A period is deleted from everywhere."""
 
 
+SPEEDS = ("Bulk", "Standard", "Expedited")
+"""How fast an archive fetches, the slowest first."""
+KEPT_DAYS = (3, 35)
+"""So many days, at least and at most, the store keeps what it has fetched."""
+
+
+def kept_days(until: datetime, now: datetime, *, asked: bool) -> int:
+    """Return for how many days the store shall keep what it fetches, beside the copy made of it.
+
+    A later apply makes the copy: what the policy wants has time until the next month's.
+    """
+    least, most = KEPT_DAYS
+    days = math.ceil((until - now).total_seconds() / 86_400)
+    return max(least, min(days, most)) if asked else most
+
+
+def faster(speed: str, than: str | None) -> bool:
+    """Say whether an archive fetches faster at a speed than at another."""
+    return than is not None and SPEEDS.index(speed) > SPEEDS.index(than)
+
+
 class Cause(StrEnum):
     """Why a move that is due is not planned."""
 
@@ -62,6 +84,8 @@ class Move:
         objects: How many objects it writes or moves.
         until: When a restore is over, UTC.
         speed: How fast a restore is asked for: `Bulk`, `Standard` or `Expedited`.
+        asked: Whether somebody has asked for it, beside the policy.
+        by_rule: Whether the bucket's lifecycle rules bring the objects to the class.
 
     """
 
@@ -78,6 +102,8 @@ class Move:
     dollars: Dollars
     until: datetime | None = None
     speed: str = "Standard"
+    asked: bool = False
+    by_rule: bool = False
 
     @property
     def span(self) -> str:
@@ -191,7 +217,8 @@ def terms_of(dataset: Dataset) -> str:
         if value
     ]
     lines = [*bounds, *(str(rule) for rule in dataset.policy.rules)] or ["hot for ever"]
-    return f"{dataset.table} by the {dataset.unit} of {dataset.clock}: {', '.join(lines)}"
+    way = ", by lifecycle rules" if dataset.by_rules else ""
+    return f"{dataset.table} by the {dataset.unit} of {dataset.clock}: {', '.join(lines)}{way}"
 
 
 def move_json(move: Move) -> dict[str, Any]:
@@ -214,6 +241,8 @@ def move_json(move: Move) -> dict[str, Any]:
         },
         "until": move.until.isoformat() if move.until else None,
         "speed": move.speed if move.kind is Kind.RESTORE else None,
+        "asked": move.asked,
+        "by_rule": move.by_rule,
     }
 
 
@@ -254,6 +283,8 @@ def _move(raw: Mapping[str, Any]) -> Move:
         dollars=Dollars(float(dollars["saved_a_month"]), float(dollars["once"])),
         until=datetime.fromisoformat(raw["until"]) if raw["until"] else None,
         speed=str(raw.get("speed") or "Standard"),
+        asked=bool(raw.get("asked")),
+        by_rule=bool(raw.get("by_rule")),
     )
 
 

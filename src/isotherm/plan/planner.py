@@ -14,10 +14,10 @@ from ..model.part import HotPartition, Inventory, Part, Partition
 from ..model.period import Period, Unit
 from ..model.policy import Rule
 from ..model.request import Request, RequestKind
-from ..model.tier import EXPIRED, HOT, Tier
+from ..model.tier import EXPIRED, HOT, Tier, rules_move
 from .batches import batched
 from .economics import Economics
-from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
+from .plan import Cause, Kind, Move, Plan, Refusal, faster, state_of, terms_of
 
 READING_TIME = timedelta(days=1)
 """How long an archived partition is restored for when it is on its way to a warmer tier."""
@@ -118,11 +118,12 @@ class _Planner:
         for tier, parts in _by_tier(partition.parts):
             if due.rank < tier.rank:
                 yield from self._warmer(partition, parts, tier, due, rule)
-            elif rule and due != tier:
-                colder += self._colder(partition, parts, tier, rule)
             else:
                 yield from self._asked(partition, parts, tier)
-                colder += self._returns(partition, parts, tier)
+                if rule and due != tier:
+                    colder += self._colder(partition, parts, tier, rule)
+                else:
+                    colder += self._returns(partition, parts, tier)
         if partition.hot and rule and not partition.parts:
             yield self._judged(self._leave(partition.hot, rule), partition)
         elif partition.hot and rule:
@@ -135,16 +136,40 @@ class _Planner:
     ) -> Iterator[Move | Refusal]:
         """Go on with a restore that somebody has asked for, and that the archive was still at."""
         closed = [part for part in parts if part.restored is None and part.tier.archived]
-        wanted = [
-            request.until
+        request = self._standing(RequestKind.RESTORE, partition.period)
+        if closed and request and request.until:
+            reason = f"asked for until {request.until:{MINUTE}}"
+            speed = request.speed or self.economics.cheapest(tier)
+            yield self._restore(partition, closed, reason, request.until, speed, asked=True)
+
+    def _restore(
+        self,
+        partition: Partition,
+        parts: list[Part],
+        reason: str,
+        until: datetime,
+        speed: str,
+        *,
+        asked: bool,
+    ) -> Move | Refusal:
+        """Have archived parts of one tier made readable."""
+        tier = parts[0].tier
+        fetching = self._standing(RequestKind.FETCH, partition.period)
+        paid = fetching is not None and not faster(speed, fetching.speed)
+        dollars = self.economics.restore(parts, tier, until, speed, asked=asked, fetching=paid)
+        move = self._move(Kind.RESTORE, parts, tier, tier, reason)
+        move = replace(move, dollars=dollars, until=until, speed=speed, asked=asked)
+        return self._judged(move, partition)
+
+    def _standing(self, kind: RequestKind, period: Period) -> Request | None:
+        """Return what was asked for of a partition, and is not over."""
+        found = [
+            request
             for request in self.subject.requests
-            if request.kind is RequestKind.RESTORE and request.period == partition.period
+            if request.kind is kind and request.period == period
+            if request.until and request.until > self.now
         ]
-        until = max((time for time in wanted if time), default=self.now)
-        if closed and until > self.now:
-            move = self._move(Kind.RESTORE, closed, tier, tier, f"asked for until {until:{MINUTE}}")
-            dollars = self.economics.restore(closed, tier, until)
-            yield self._judged(replace(move, dollars=dollars, until=until), partition)
+        return max(found, key=lambda request: request.until or self.now, default=None)
 
     def _warmer(
         self, partition: Partition, parts: list[Part], tier: Tier, due: Tier, rule: Rule | None
@@ -153,10 +178,7 @@ class _Planner:
         reason = str(rule) if rule else "the policy keeps it hot"
         closed = [part for part in parts if not part.readable_at(self.now)]
         if closed:
-            until = self.now + READING_TIME
-            dollars = self.economics.restore(closed, tier, until)
-            move = self._move(Kind.RESTORE, closed, tier, tier, reason)
-            yield self._judged(replace(move, dollars=dollars, until=until), partition)
+            yield self._opened(partition, closed, reason)
         if due == HOT:
             dollars = self.economics.reload(parts, tier)
             move = self._move(Kind.RELOAD, parts, tier, due, reason)
@@ -169,12 +191,28 @@ class _Planner:
         self, partition: Partition, parts: list[Part], tier: Tier, rule: Rule
     ) -> Iterator[Move | Refusal]:
         """Move parts to a colder class; if that does not pay, end at least their restore."""
-        dollars = self.economics.retier(parts, tier, rule.tier)
+        by_rule = self.dataset.by_rules and rules_move(tier, rule.tier)
+        dollars = self.economics.retier(parts, tier, rule.tier, by_rule=by_rule)
+        closed = [part for part in parts if not part.readable_at(self.now) and not by_rule]
+        # Archived objects are copied once they can be read; their way out counts, too.
+        opened = self._opened(partition, closed, str(rule)) if closed else None
+        before = opened.dollars if isinstance(opened, Move) else Dollars(0.0, 0.0)
         move = self._move(Kind.RETIER, parts, tier, rule.tier, str(rule))
-        judged = self._judged(replace(move, dollars=dollars), partition, parts)
+        move = replace(move, dollars=dollars + before, by_rule=by_rule)
+        judged = self._judged(move, partition, parts)
+        if isinstance(judged, Move):
+            if opened:
+                yield opened
+            judged = replace(judged, dollars=dollars)
         yield judged
         if isinstance(judged, Refusal) and judged.cause is Cause.UNECONOMIC:
             yield from self._returns(partition, parts, tier)
+
+    def _opened(self, partition: Partition, closed: list[Part], reason: str) -> Move | Refusal:
+        """Have archived parts made readable, so that they can be copied elsewhere."""
+        speed = self.economics.cheapest(closed[0].tier)
+        until = self.now + READING_TIME
+        return self._restore(partition, closed, reason, until, speed, asked=False)
 
     def _returns(
         self, partition: Partition, parts: list[Part], tier: Tier
@@ -240,6 +278,9 @@ class _Planner:
             why = f'it settles until {until:%Y-%m-%d %H:%M} (settle = "{settle}")'
             return Refusal(move, Cause.SETTLES, why)
         held = [p.restored_until for p in parts if p.restored and p.readable_at(self.now)]
+        asked = self._standing(RequestKind.RESTORE, partition.period)
+        if asked and any(part.tier.archived for part in parts):
+            held.append(asked.until)
         if ends := [until for until in held if until]:
             why = f"it is restored until {max(ends):%Y-%m-%d %H:%M}, and goes on after that"
             return Refusal(move, Cause.RESTORED, why)
@@ -259,7 +300,8 @@ class _Planner:
         self, kind: Kind, hot: HotPartition, target: Tier, reason: str, dollars: Dollars
     ) -> Move:
         name, periods = self.dataset.name, (hot.period,)
-        return Move("", kind, name, periods, HOT, target, reason, hot.rows, hot.bytes, 1, dollars)
+        move = Move("", kind, name, periods, HOT, target, reason, hot.rows, hot.bytes, 1, dollars)
+        return replace(move, by_rule=self.dataset.by_rules and target.archived)
 
     def _move(self, kind: Kind, parts: list[Part], source: Tier, target: Tier, reason: str) -> Move:
         """Return a move of parts, its dollars still open."""

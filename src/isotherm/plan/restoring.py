@@ -12,9 +12,10 @@ from ..cost.prices import PriceBook
 from ..model.errors import RequestError
 from ..model.part import Part, Partition
 from ..model.period import Period, Unit
+from ..model.request import Request, RequestKind
 from .batches import batched
 from .economics import Economics
-from .plan import Kind, Move, Plan, terms_of
+from .plan import Kind, Move, Plan, faster, terms_of
 from .planner import Subject, basis_of
 
 
@@ -51,7 +52,7 @@ def make_restore_plan(
         parts = _archived(subject, period, inventory.partitions.get(period))
         for part in parts:
             _check_speed(book, part, speed)
-        moves += _moves(dataset.name, period, parts, until, economics, speed)
+        moves += _moves(subject, period, parts, until, economics, speed)
     if dataset.unit is not Unit.MONTH:
         moves = batched(moves)
     numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
@@ -96,20 +97,22 @@ def _archived(subject: Subject, period: Period, partition: Partition | None) -> 
 
 
 def _moves(
-    name: str,
+    subject: Subject,
     period: Period,
     archived: list[Part],
     until: datetime,
     economics: Economics,
     speed: str,
 ) -> Iterator[Move]:
+    fetching = [r.speed for r in subject.requests if r.period == period and _is_at_it(r, economics)]
+    paid = bool(fetching) and not any(faster(speed, before) for before in fetching)
     for tier, group in groupby(sorted(archived, key=lambda p: p.tier.rank), lambda p: p.tier):
         parts = list(group)
         closed = [part for part in parts if part.restored is None]
         yield Move(
             "",
             Kind.RESTORE,
-            name,
+            subject.dataset.name,
             (period,),
             tier,
             tier,
@@ -117,7 +120,13 @@ def _moves(
             sum(part.rows for part in parts),
             sum(part.bytes for part in closed),
             len(closed),
-            economics.restore(parts, tier, until, speed),
+            economics.restore(parts, tier, until, speed, asked=True, fetching=paid),
             until,
             speed,
+            asked=True,
         )
+
+
+def _is_at_it(request: Request, economics: Economics) -> bool:
+    over = request.until is not None and request.until <= economics.now
+    return request.kind is RequestKind.FETCH and not over

@@ -13,6 +13,9 @@ class Step(Enum):
     INTENT = "write down that the move begins, and which objects may appear"
     BEGIN = "open one warehouse transaction"
     COPY = "copy the rows to new objects that nobody sees yet"
+    LEAVE = (
+        "leave the objects where they are: after the grace a tag has the bucket's rule move them"
+    )
     VERIFY = "read the copy back: count and content hash must equal the source"
     COUNT = "hash the rows, and find the objects, that will be deleted"
     REGISTER = "add and remove files on an Iceberg branch that starts at the pin"
@@ -39,7 +42,14 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
 _REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.EXPIRE})
 
 
-def steps(kind: Kind) -> tuple[Step, ...]:
-    """Return the steps of a move of this kind, in their order."""
+def steps(kind: Kind, *, by_rule: bool = False) -> tuple[Step, ...]:
+    """Return the steps of a move of this kind, in their order.
+
+    Args:
+        by_rule: The bucket's lifecycle rules bring objects to their class.
+
+    """
+    if by_rule and kind is Kind.RETIER:
+        return (*_HEAD, Step.LEAVE, Step.VERIFY, Step.REGISTER, *_TAIL)
     last = (Step.REMOVE,) if kind in _REMOVING else ()
     return _HEAD + _STEPS[kind] + _TAIL + last

@@ -131,11 +131,15 @@ class Storage(Protocol):
         """Bring an object that was verified to its class, where it could not be read back there."""
         ...
 
-    def restore(self, location: Location, speed: str = "Standard") -> bool:
+    def restore(
+        self, location: Location, speed: str = "Standard", days: int = 3, *, again: bool = False
+    ) -> bool:
         """Have an archived object made readable, once; False while that is under way.
 
         Args:
             speed: `Bulk`, `Standard` or `Expedited`, of a class that has it.
+            days: For how many days the store keeps it readable.
+            again: Ask for it at this speed although that is under way, at a slower one.
 
         """
         ...

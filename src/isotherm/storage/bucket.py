@@ -219,8 +219,10 @@ class Bucket:
                     "CopySourceIfMatch": found["ETag"],
                 }
                 self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
-        if kept != tags:  # Ceph has copied them all the same
+        if kept != tags:  # Ceph has copied them all the same, and its rules may have acted on them
             self.tag(target, {}, without)
+            if class_of(self.required(target)) != class_:
+                return self.copy(target, target, class_, sha256)
         made = self.required(target)
         seen = (made["ContentLength"], made["Metadata"].get(SHA256, "none"), class_of(made))
         if seen != (size, stored, class_):

@@ -121,7 +121,9 @@ class FolderStorage:
     def settle(self, location: Location) -> None:
         """Do nothing: an object was written to its tier's folder."""
 
-    def restore(self, location: Location, speed: str = "Standard") -> bool:
+    def restore(
+        self, location: Location, speed: str = "Standard", days: int = 3, *, again: bool = False
+    ) -> bool:
         """Say that it is readable: a folder restores at once."""
         return True
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..model.address import Address
 
-BUCKET = ("s3:ListBucket", "s3:GetLifecycleConfiguration")
+BUCKET = ("s3:ListBucket", "s3:GetLifecycleConfiguration", "s3:PutLifecycleConfiguration")
 OBJECT = (
     "s3:GetObject",
     "s3:PutObject",
@@ -14,30 +14,25 @@ OBJECT = (
     "s3:GetObjectTagging",
     "s3:PutObjectTagging",
     "s3:AbortMultipartUpload",
+    "s3:RestoreObject",
 )
 
 
-def policy(
-    address: Address, *, archives: bool = True, rules: bool = True, versioned: bool = True
-) -> dict[str, Any]:
-    """Return the policy for a lake in a bucket.
+def policy(address: Address, *, versioned: bool = True) -> dict[str, Any]:
+    """Return the policy for a lake in a bucket: for all that it may come to do there.
+
+    A config that names an archive no more may have objects there still, and rules of its own.
 
     Args:
-        archives: Objects are restored from an archive.
-        rules: `isotherm lifecycle apply` is run.
         versioned: The bucket keeps versions, which have to go, too.
 
     """
     on_bucket = [*BUCKET]
     on_objects = [*OBJECT]
-    if rules:
-        on_bucket.append("s3:PutLifecycleConfiguration")
-    if archives:
-        on_objects.append("s3:RestoreObject")
     if versioned:
         on_bucket.append("s3:ListBucketVersions")
         on_objects.append("s3:DeleteObjectVersion")
-    arn = f"arn:aws:s3:::{address.bucket}"
+    arn = f"arn:{_partition(address.region or '')}:s3:::{address.bucket}"
     below = f"{arn}/{address.prefix}/*" if address.prefix else f"{arn}/*"
     return {
         "Version": "2012-10-17",
@@ -46,3 +41,11 @@ def policy(
             {"Sid": "Objects", "Effect": "Allow", "Action": on_objects, "Resource": [below]},
         ],
     }
+
+
+def _partition(region: str) -> str:
+    """Return Amazon's partition that a region is in."""
+    for begins, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if region.startswith(begins):
+            return partition
+    return "aws"

@@ -26,8 +26,6 @@ MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
 OWN_TAGS = frozenset({"ageing", "isotherm-class"})
 """The tags that Isotherm writes and takes away; all others are their owners'."""
-COPIED_WITHIN_DAYS = 3
-"""So long the store's own readable copy of a restored object stays; ours is made of it."""
 
 
 class S3Storage:
@@ -110,12 +108,14 @@ class S3Storage:
         if tier.archived:
             self._bucket.copy(key, key, tier.name)
 
-    def restore(self, location: Location, speed: str = "Standard") -> bool:
+    def restore(
+        self, location: Location, speed: str = "Standard", days: int = 3, *, again: bool = False
+    ) -> bool:
         """Ask for an archived object, once; False until it can be read."""
         key = self._object(location)
         found = self._bucket.required(key)
-        if is_archived(found) and "Restore" not in found:
-            if not self._bucket.ask(key, COPIED_WITHIN_DAYS, speed):
+        if is_archived(found) and (again or "Restore" not in found):
+            if not self._bucket.ask(key, days, speed):
                 return True
             found = self._bucket.required(key)
         return not is_archived(found)
