@@ -53,6 +53,11 @@ class Holding:
             lake = migrations.lake_id(tx)
         self.storage.check(lake)
         self._reach()
+
+        def ready() -> None:
+            held()
+            self._reach()  # keys may be others by now
+
         return Ports(
             self.warehouse,
             self.storage,
@@ -62,7 +67,7 @@ class Holding:
             lake,
             self.warehouse.holder,
             exclusive,
-            held,
+            ready,
         )
 
     def connection(self) -> Any:

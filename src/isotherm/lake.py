@@ -67,8 +67,12 @@ class Lake(Holding):
             as_of: The instant that ages are taken at, UTC; now by default.
 
         """
+        from .moves.obstacles import obstacles
+
         _, plan = self._planned(name, as_of, even_if_uneconomic)
-        return replace(plan, warnings=tuple(self.lifecycle.warnings()))
+        with self.warehouse.snapshot() as tx:
+            found = (*obstacles(tx, self.config.datasets, plan), *self.lifecycle.warnings())
+        return replace(plan, warnings=found)
 
     @cached_property
     def lifecycle(self) -> BucketRules:
@@ -119,6 +123,7 @@ class Lake(Holding):
             ArchivedError: it may need archived partitions; they are named.
 
         """
+        self._reach()
         return self._reader.run(query, self._options(Archived(archived), allow_files))
 
     def explain_sql(self, query: str, *, allow_files: bool = False) -> Estimate:
@@ -128,6 +133,7 @@ class Lake(Holding):
             QueryError: it is not one query, or it writes.
 
         """
+        self._reach()
         return self._reader.explain(query, self._options(Archived.REFUSE, allow_files))
 
     def confine(self) -> None:
@@ -141,7 +147,6 @@ class Lake(Holding):
 
     @cached_property
     def _reader(self) -> Reader:
-        self._reach()
         return Reader(self.warehouse, self.storage, self.config.datasets, self.prices)
 
     def _options(self, archived: Archived, allow_files: bool) -> Options:

@@ -172,7 +172,7 @@ def _catalog(config: Config, storage: Storage, lake: str) -> IcebergCatalog:
         uri = server.uri(url)
     else:
         uri = f"sqlite:///{quote(str(config.folder / _rest(config, 'catalog', url, 'sqlite')))}"
-    return IcebergCatalog(uri, storage.metadata_url(""), lake, storage.access())
+    return IcebergCatalog(uri, storage.metadata_url(""), lake, storage.access)
 
 
 def _rest(config: Config, section: str, url: str, scheme: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from isotherm.model.errors import SchemaError
+from isotherm.model.names import TableName, identifier
 from isotherm.model.schema import Column, cold_columns, cold_type, widens
+
+TRIPS = TableName("main", "trips")
 
 
 @pytest.mark.parametrize(
@@ -48,20 +51,43 @@ def test_a_type_is_kept_or_becomes_a_wider_one(hot: str, cold: str) -> None:
 )
 def test_a_type_that_does_not_survive_is_refused_with_the_way_out(type_: str) -> None:
     with pytest.raises(SchemaError) as error:
-        cold_columns("trips", "main.trips", [Column("id", "INTEGER"), Column("note", type_)])
+        cold_columns("trips", TRIPS, [Column("id", "INTEGER"), Column("note", type_)])
     assert f"column note of main.trips has type {type_}" in error.value.message
     assert "cast] note = " in error.value.hint
 
 
 def test_the_nearest_type_is_suggested() -> None:
     with pytest.raises(SchemaError, match=r'n = "DECIMAL\(38,0\)"'):
-        cold_columns("trips", "main.trips", [Column("n", "HUGEINT")])
+        cold_columns("trips", TRIPS, [Column("n", "HUGEINT")])
+
+
+def test_every_column_that_does_not_survive_is_named() -> None:
+    columns = [Column("a", "BIT"), Column("b", "INTEGER"), Column("c", "numeric")]
+    with pytest.raises(
+        SchemaError, match=r"column a of .* has type BIT.*; nor does c with numeric"
+    ):
+        cold_columns("trips", TRIPS, columns)
+
+
+def test_columns_that_differ_in_case_alone_are_refused() -> None:
+    with pytest.raises(SchemaError, match=r"id and ID of .* differ in case") as error:
+        cold_columns("trips", TRIPS, [Column("id", "INTEGER"), Column("ID", "INTEGER")])
+    assert 'RENAME COLUMN "ID" TO' in error.value.hint
+
+
+def test_what_somebody_shall_run_is_quoted_where_it_has_to_be() -> None:
+    assert (identifier("fare"), identifier("Fare"), identifier('a "b"')) == (
+        "fare",
+        '"Fare"',
+        '"a ""b"""',
+    )
+    assert TableName("odd schema", "trips").sql == '"odd schema".trips'
 
 
 def test_a_cast_says_what_to_keep_a_column_as() -> None:
     columns = [Column("id", "HUGEINT"), Column("note", "JSON")]
     cast = {"id": "DECIMAL(38,0)", "note": "VARCHAR"}
-    assert cold_columns("trips", "main.trips", columns, cast) == (
+    assert cold_columns("trips", TRIPS, columns, cast) == (
         Column("id", "DECIMAL(38,0)"),
         Column("note", "VARCHAR"),
     )

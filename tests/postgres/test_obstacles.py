@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ageing import Clock, age, plan_of, policy
+import isotherm
+from ageing import Clock, age, plan_of, policy, set_config
 from conftest import MakeLake
 from databases import PostgresServer
 from isotherm.lake import Lake
@@ -69,7 +70,7 @@ def make(make_lake: MakeLake, server: PostgresServer, url: str, *sql: str) -> La
     with server.connect(url) as connection:
         for statement in sql:
             connection.execute(statement)  # type: ignore[arg-type]
-        connection.execute(f"INSERT INTO trips {ROWS}")  # type: ignore[arg-type]
+        connection.execute(f"INSERT INTO trips (pickup, id) {ROWS}")  # type: ignore[arg-type]
     return lake
 
 
@@ -164,8 +165,6 @@ def test_the_empty_partitions_of_another_table_are_not_dropped(
     file = lake.config.file
     lake.close()
     file.write_text(file.read_text().replace('table = "trips"', 'table = "rides"'))
-    import isotherm
-
     with isotherm.open(file, clock=Clock(Clock().now.replace(hour=5))) as again:
         age(again)
         assert again.sql("select count(*) from trips").fetchall() == [(200,)]
@@ -183,3 +182,30 @@ def test_the_size_of_hot_rows_does_not_grow_with_what_was_deleted(
     hot = lake.status().datasets[0].tiers[0]
     assert (hot.rows, hot.bytes) == (1, before.bytes // 200)
     assert lake.explain("trips", Period.parse("2019-06"))[0].hot
+
+
+def test_a_plan_says_what_will_not_work(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    lake = make(make_lake, postgres, url, *OBSTACLES["the trigger noting would run"])
+    (warning,) = lake.plan(even_if_uneconomic=True).warnings
+    assert "moves of trips will fail: rows of public.trips cannot be moved: the trigger" in warning
+
+
+def test_columns_that_the_server_computes_come_back(
+    make_lake: MakeLake, postgres: PostgresServer, url: str
+) -> None:
+    table = (
+        "CREATE TABLE trips (pickup timestamp NOT NULL, id int, "
+        "twice int GENERATED ALWAYS AS (id * 2) STORED, "
+        "number int GENERATED ALWAYS AS IDENTITY)"
+    )
+    lake = make(make_lake, postgres, url, table)
+    before = rows(postgres, url, "SELECT * FROM trips ORDER BY id")
+    age(lake)
+    assert lake.sql("select sum(twice) from trips").fetchall() == [(39800,)]
+    lake.close()
+    set_config(lake, f'warehouse.url = "{url}"\n{policy()}')
+    with isotherm.open(lake.config.file, clock=Clock()) as again:
+        age(again)
+    assert rows(postgres, url, "SELECT * FROM trips ORDER BY id") == before

@@ -157,3 +157,22 @@ def test_what_is_wrong_is_said_of_the_query_as_it_was_written(
             look(query)
         assert said in str(caught.value)
         assert "EXPLAIN" not in str(caught.value)
+
+
+SPECIAL = (
+    "SELECT 'infinity'::DATE AS day, '-infinity'::TIMESTAMP AS time, '\\x00\\xFF'::BLOB AS bytes, "
+    "'nan'::DOUBLE AS nan, 1.50::DECIMAL(9,2) AS fare, [1, NULL] AS list, NULL AS nothing, "
+    "TRUE AS yes, 'a, \"b\"' AS text"
+)
+
+
+def test_values_are_written_as_they_are(plain_aged: Aged) -> None:
+    with plain_aged.lake.sql(SPECIAL) as result:
+        assert result.numbers == ["nan", "fare", "nothing"]  # NULL alone is one
+        ((texts,),) = result.texts()
+    assert texts[:5] == ("infinity", "-infinity", "\\x00\\xFF", "nan", "1.50")
+    assert texts[5:] == ("[1, NULL]", None, "true", 'a, "b"')
+    with plain_aged.lake.sql(SPECIAL) as result:
+        ((plain,),) = result.plain()
+    assert plain[:5] == ("infinity", "-infinity", "\\x00\\xFF", "NaN", "1.50")
+    assert plain[5:] == ([1, None], None, True, 'a, "b"')

@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from isotherm.model.period import Duration, Period
 from isotherm.opening import init_lake
 from isotherm.storage import bucket
 from isotherm.storage.bucket import Bucket
+from isotherm.storage.s3 import S3Storage
 from servers import S3Server, a_moto
 
 TABLE = (
@@ -136,6 +137,7 @@ class Guard:
 
     server: S3Server
     owner: S3Server
+    names: dict[str, str] = field(default_factory=dict)
 
     def user(self, policy: Any) -> S3Server:
         """Return the server as a new user sees it, who may do what a policy says."""
@@ -144,7 +146,13 @@ class Guard:
         said = json.dumps(policy)
         iam.put_user_policy(UserName=name, PolicyName="lake", PolicyDocument=said)
         key = iam.create_access_key(UserName=name)["AccessKey"]
+        self.names[key["AccessKeyId"]] = name
         return replace(self.server, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+    def end(self, user: S3Server) -> None:
+        """Make a user's key worthless."""
+        name = self.names[user.key]
+        self.owner.client("iam").delete_access_key(UserName=name, AccessKeyId=user.key)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +184,30 @@ def test_an_archive_is_restored_by_who_may_restore(
             lake.apply(restore)
     else:
         assert lake.apply(restore).done
+    assert tiers_of(lake) == {"2018-03": "GLACIER", "2018-04": "GLACIER", "2018-05": "STANDARD"}
+
+
+def test_keys_that_are_renewed_while_a_lake_is_open_are_used(
+    guard: Guard,
+    command: CommandLine,
+    aws_environment: Callable[[S3Server], None],
+    make_lake: MakeLake,
+) -> None:
+    config = f'storage.url = "{guard.server.url(guard.owner.bucket())}"\n{DIRECT}'
+    policy = allowed(command, config, "")
+    first, second = guard.user(policy), guard.user(policy)
+    aws_environment(first)
+    lake = make_lake(config, clock=Clock(), folder="lake")
+    run_sql(lake, TABLE)
+    cold = "select count(*) from trips where pickup >= '2018-05-01'"
+    before = lake.sql(cold).fetchall()
+    age(lake, "2018-05")
+    assert isinstance(lake.storage, S3Storage)
+    keys = lake.storage._bucket._session.get_credentials()
+    keys.access_key, keys.secret_key = second.key, second.secret  # as a role's are renewed
+    guard.end(first)
+    assert lake.sql(cold).fetchall() == before
+    age(lake)
     assert tiers_of(lake) == {"2018-03": "GLACIER", "2018-04": "GLACIER", "2018-05": "STANDARD"}
 
 

@@ -6,7 +6,7 @@ see nothing of it before the move has committed. `main` follows the pin; it neve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import pyarrow as pa
@@ -70,17 +70,27 @@ class IcebergCatalog:
     """
 
     def __init__(
-        self, uri: str, warehouse_url: str, lake: str, access: Access | None = None
+        self,
+        uri: str,
+        warehouse_url: str,
+        lake: str,
+        access: Callable[[], Access | None] = lambda: None,
     ) -> None:
         self.lake = lake
-        with _naming("the catalogue"):
-            self._catalog = RememberingCatalog(
-                NAMESPACE,
-                **{"uri": uri, "warehouse": warehouse_url, "py-io-impl": FILES},
-                **(s3_properties(access) if access else {}),
-            )
-            with suppress(NamespaceAlreadyExistsError):
-                self._catalog.create_namespace(NAMESPACE)
+        self._access = access
+        self._opened: tuple[Access | None, RememberingCatalog] | None = None
+        self._place = {"uri": uri, "warehouse": warehouse_url, "py-io-impl": FILES}
+        with _naming("the catalogue"), suppress(NamespaceAlreadyExistsError):
+            self._catalog.create_namespace(NAMESPACE)
+
+    @property
+    def _catalog(self) -> RememberingCatalog:
+        """PyIceberg's catalogue, with the keys to the store as they are now."""
+        access = self._access()
+        if self._opened is None or self._opened[0] != access:
+            properties = self._place | (s3_properties(access) if access else {})
+            self._opened = (access, RememberingCatalog(NAMESPACE, **properties))
+        return self._opened[1]
 
     def create(
         self, dataset: str, columns: Sequence[Column], clock: str, unit: Unit, url: str

@@ -44,7 +44,7 @@ def _row(item: TierRead) -> tuple[str, ...]:
         f"{item.tier}, restored" if item.restored else item.tier,
         item.periods or "-",
         count(item.files),
-        count(item.rows),
+        f"about {count(item.rows)}" if item.tier == "hot" and item.rows else count(item.rows),
         size(item.bytes) if item.files else "-",
         size(item.column_bytes) if item.files else "-",
         money(item.dollars),

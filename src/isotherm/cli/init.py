@@ -31,5 +31,5 @@ def run(
     if fresh:
         err().message(f"Wrote {made.file}: look at its datasets, then load or plan.")
     else:
-        err().message(f"Kept {made.file} as it is.")
+        err().message(f"Kept {made.file} as it is; options of init are for a new one.")
     err().message("Control, store and catalogue are ready.")

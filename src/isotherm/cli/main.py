@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+import stamina
 import typer
 from typer.exceptions import TyperException
 
@@ -72,6 +73,7 @@ app.command("demo")(demo.run)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors go to stderr as text."""
+    stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is said once
     errors = Console(stderr=True)
     try:
         code = app(list(arguments), prog_name="isotherm", standalone_mode=False)

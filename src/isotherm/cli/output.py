@@ -100,10 +100,11 @@ def err() -> Console:
     return Console(stderr=True)
 
 
-def write_json(value: Any) -> None:
-    """Write a value as JSON to stdout."""
-    json.dump(value, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")
+def write_json(value: Any, file: Any = None) -> None:
+    """Write a value as JSON to a file, stdout if it is not given."""
+    target = file or sys.stdout
+    json.dump(value, target, indent=2, default=str)
+    target.write("\n")
 
 
 def count(number: int) -> str:

@@ -51,8 +51,9 @@ def run(
     ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     format_: Annotated[
-        SqlFormat, typer.Option("--format", help="How to write the rows.")
-    ] = SqlFormat.TABLE,
+        SqlFormat | None,
+        typer.Option("--format", help="How to write the rows; by the file's name, else a table."),
+    ] = None,
     wait: Wait = 0.0,
 ) -> None:
     """Run one query. A dataset's name, and its table's own name, mean all of its rows."""
@@ -71,7 +72,9 @@ def run(
             _write(result, format_, out_file)
 
 
-def _write(result: Result, format_: SqlFormat, file: Path | None) -> None:
+def _write(result: Result, format_: SqlFormat | None, file: Path | None) -> None:
+    if format_ is None:
+        format_ = _format_of(file) if file else SqlFormat.TABLE
     if format_ is SqlFormat.PARQUET:
         _parquet(result, file)
     elif format_ is SqlFormat.TABLE and file is None:
@@ -80,42 +83,37 @@ def _write(result: Result, format_: SqlFormat, file: Path | None) -> None:
         _text(result, format_, sys.stdout)
     else:
         with file.open("w", encoding="utf-8", newline="") as target:
-            _text(result, SqlFormat.CSV if format_ is SqlFormat.TABLE else format_, target)
+            _text(result, format_, target)
+
+
+def _format_of(file: Path) -> SqlFormat:
+    """Return the format that a file's name says; CSV if it says none."""
+    known = {f".{item.value}": item for item in SqlFormat if item is not SqlFormat.TABLE}
+    return known.get(file.suffix.casefold(), SqlFormat.CSV)
 
 
 def _text(result: Result, format_: SqlFormat, target: Any) -> None:
     if format_ is SqlFormat.JSON:
-        rows = [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
-        if target is sys.stdout:
-            write_json(rows)
-        else:
-            import json
-
-            json.dump(rows, target, indent=2, default=str)
+        columns = result.columns
+        found = [dict(zip(columns, row, strict=True)) for rows in result.plain() for row in rows]
+        write_json(found, target)
         return
-    writer = csv.writer(target)
+    writer = csv.writer(target, lineterminator="\n")
     writer.writerow(result.columns)
-    for batch in result.batches():
-        writer.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    for rows in result.texts():
+        writer.writerows(rows)
 
 
 def _table(result: Result) -> None:
-    columns = result.columns
-    rows = result.fetchall()
-    shown = [tuple("NULL" if v is None else str(v) for v in row) for row in rows[:ROWS_SHOWN]]
-    numbers = {
-        i for i in range(len(columns)) if rows and all(_is_number(row[i]) for row in rows[:50])
-    }
-    right = " ".join(name.replace(" ", "_") for i, name in enumerate(columns) if i in numbers)
-    out().table(columns, shown, right=right)
-    if len(rows) > ROWS_SHOWN:
-        err().message(f"The first {ROWS_SHOWN} of {len(rows):,} rows; --format csv has all.")
-
-
-def _is_number(value: object) -> bool:
-    from decimal import Decimal
-
-    return value is None or (isinstance(value, int | float | Decimal) and value is not True)
+    columns, shown, all_ = result.columns, list[tuple[str | None, ...]](), 0
+    for rows in result.texts():
+        shown += rows[: ROWS_SHOWN - len(shown)]
+        all_ += len(rows)
+    numbers = (name.replace(" ", "_") for name in result.numbers)
+    cells = [tuple("NULL" if value is None else value for value in row) for row in shown]
+    out().table(columns, cells, right=" ".join(numbers))
+    if all_ > ROWS_SHOWN:
+        err().message(f"The first {ROWS_SHOWN} of {all_:,} rows; --format csv has all.")
 
 
 def _parquet(result: Result, file: Path | None) -> None:

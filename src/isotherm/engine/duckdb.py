@@ -63,6 +63,7 @@ class DuckDBEngine:
         self._root.execute("SET preserve_insertion_order = false")
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
+        self._access: Access | None = None
 
     def session(self) -> DuckDBSession:
         """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
@@ -112,7 +113,9 @@ class DuckDBEngine:
                     self._loaded.add(name)
 
     def reach(self, access: Access) -> None:
-        """Let all sessions read an S3 store."""
+        """Let all sessions read an S3 store, with these keys from now on."""
+        if access == self._access:
+            return
         self.need("httpfs")
         host = (access.address.endpoint or "").partition("://")
         options = {
@@ -132,6 +135,7 @@ class DuckDBEngine:
             }
         listed = ", ".join(f"{name} {text(value)}" for name, value in options.items())
         self._root.execute(f"CREATE OR REPLACE SECRET isotherm_store (TYPE s3, {listed})")
+        self._access = access
 
     @contextmanager
     def bounded(self, memory: str) -> Iterator[None]:

@@ -18,6 +18,7 @@ class Failure(StrEnum):
     NO_MEMORY = "there is not enough memory"
     CONFLICT = "another writer was there first"
     CONSTRAINT = "a row breaks a rule of its table"
+    FORBIDDEN = "the role may not do it"
     FATAL = "the engine cannot go on with the warehouse"
     OTHER = "it is wrong, or its values are"
 
@@ -46,6 +47,7 @@ _POSTGRES: tuple[tuple[re.Pattern[str], Failure], ...] = (
         Failure.CONFLICT,
     ),
     (re.compile("violates .*constraint"), Failure.CONSTRAINT),
+    (re.compile("permission denied|must be owner|row-level security"), Failure.FORBIDDEN),
     (
         re.compile(
             "server closed the connection|connection to server|Unable to connect|"

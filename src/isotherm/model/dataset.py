@@ -6,34 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .names import TableName
 from .period import Duration, Unit
 from .policy import Policy
 
+__all__ = ["WEEK", "Dataset", "TableName"]
+
 WEEK = Duration(seconds=7 * 86_400)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class TableName:
-    """A table of the warehouse."""
-
-    schema: str
-    name: str
-
-    @classmethod
-    def parse(cls, text: str, default_schema: str = "main") -> TableName:
-        """Read `table` or `schema.table`.
-
-        Raises:
-            ValueError: there are more than two names, or an empty one.
-
-        """
-        names = text.split(".")
-        if len(names) > 2 or not all(names):
-            raise ValueError(f"{text!r} is no table: write table or schema.table")
-        return cls(names[0], names[1]) if len(names) == 2 else cls(default_schema, names[0])
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ TIMESTAMP_NS, HUGEINT and JSON come back as something else).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import SchemaError
+from .names import TableName, identifier
 
 _ICEBERG = {
     "BOOLEAN": "boolean",
@@ -64,6 +65,11 @@ class Column:
 
     name: str
     type: str
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the engine cannot read its values exactly."""
+        return not self.type[:1].isupper()
 
 
 def cold_type(type_: str) -> str | None:
@@ -117,32 +123,54 @@ def names_now(names: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str
 
 
 def cold_columns(
-    dataset: str, table: str, columns: Iterable[Column], cast: dict[str, str] | None = None
+    dataset: str, table: TableName, columns: Iterable[Column], cast: dict[str, str] | None = None
 ) -> tuple[Column, ...]:
     """Return the columns as they are kept once they are cold.
 
     Raises:
-        SchemaError: a type that does not survive the trip; the column and the way out are named.
+        SchemaError: a type that does not survive the trip, or two columns of one name; they and
+            the way out are named.
 
     """
-    cast = cast or {}
-    found = []
+    cast, given = cast or {}, tuple(columns)
+    _check_names(table, given)
+    kept = {
+        column.name: None if column.foreign else cold_type(cast.get(column.name, column.type))
+        for column in given
+    }
+    lost = [column for column in given if kept[column.name] is None]
+    if lost:
+        raise _not_kept(dataset, table, lost)
+    return tuple(Column(name, type_) for name, type_ in kept.items() if type_)
+
+
+def _check_names(table: TableName, columns: Iterable[Column]) -> None:
+    """Check that names differ in more than the case of their letters, as the engine wants it."""
+    seen: dict[str, str] = {}
     for column in columns:
-        foreign = not column.type[:1].isupper()
-        kept = None if foreign else cold_type(cast.get(column.name, column.type))
-        if foreign:
+        other = seen.setdefault(column.name.casefold(), column.name)
+        if other != column.name:
             raise SchemaError(
-                f"column {column.name} of {table} has type {column.type}, "
-                "which does not survive the trip to Parquet and back",
-                hint=f"Give it another, as text: ALTER TABLE {table} "
-                f"ALTER COLUMN {column.name} TYPE text",
+                f"the columns {other} and {column.name} of {table} differ in case alone, "
+                "and are one name for other readers",
+                hint=f"Rename one: ALTER TABLE {table.sql} "
+                f"RENAME COLUMN {identifier(column.name)} TO ...",
             )
-        if kept is None:
-            nearest = _KEEP_AS.get(column.type, "VARCHAR")
-            raise SchemaError(
-                f"column {column.name} of {table} has type {column.type}, "
-                "which does not survive the trip to Parquet and back",
-                hint=f'Keep it as another: [datasets.{dataset}.cast] {column.name} = "{nearest}"',
-            )
-        found.append(Column(column.name, kept))
-    return tuple(found)
+
+
+def _not_kept(dataset: str, table: TableName, lost: Sequence[Column]) -> SchemaError:
+    first, *others = lost
+    also = "".join(f"; nor does {column.name} with {column.type}" for column in others)
+    if first.foreign:
+        hint = (
+            f"Give it another, as text: ALTER TABLE {table.sql} "
+            f"ALTER COLUMN {identifier(first.name)} TYPE text"
+        )
+    else:
+        nearest = _KEEP_AS.get(first.type, "VARCHAR")
+        hint = f'Keep it as another: [datasets.{dataset}.cast] {first.name} = "{nearest}"'
+    return SchemaError(
+        f"column {first.name} of {table} has type {first.type}, "
+        f"which does not survive the trip to Parquet and back{also}",
+        hint=hint,
+    )

@@ -32,7 +32,7 @@ class Ports:
         lake: The id that marks everything of this lake.
         holder: Who acts, in intents.
         exclusive: Nobody else writes: tables need no fence.
-        held: Raises `BusyError` if another process has taken over.
+        ready: Called before each move; raises `BusyError` if another process has taken over.
 
     """
 
@@ -44,7 +44,7 @@ class Ports:
     lake: str
     holder: str
     exclusive: bool = False
-    held: Callable[[], None] = always
+    ready: Callable[[], None] = always
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Act:
 
         """
         dataset = self.dataset
-        return cold_columns(dataset.name, str(dataset.table), self.columns, dict(dataset.cast))
+        return cold_columns(dataset.name, dataset.table, self.columns, dict(dataset.cast))
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..control.inventory import clock_of
 from ..engine.sql import quote, within
 from ..model.errors import RequestError, SchemaError, VerifyError
+from ..model.names import identifier
 from ..model.period import Period, ranges
 from ..model.schema import Column, names_now, widens
 from .base import Act, leaving
@@ -84,9 +85,9 @@ def _no_place(act: Act, name: str, type_: str, column: Column | None) -> SchemaE
     table = act.dataset.table
     now = f"has {column.name} as {column.type} now" if column else "has no such column"
     mend = (
-        f"ALTER TABLE {table} ALTER {column.name} TYPE {type_}"
+        f"ALTER TABLE {table.sql} ALTER {identifier(column.name)} TYPE {type_}"
         if column
-        else f"ALTER TABLE {table} ADD COLUMN {quote(name)} {type_}"
+        else f"ALTER TABLE {table.sql} ADD COLUMN {identifier(name)} {type_}"
     )
     return SchemaError(
         f"the cold rows of {act.move.span} have {name} as {type_}, but {table} {now}: "

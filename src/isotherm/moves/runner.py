@@ -74,7 +74,7 @@ class Runner:
         raise AssertionError("unreachable")
 
     def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
-        self.ports.held()
+        self.ports.ready()
         order = steps(move.kind, by_rule=move.by_rule)
         begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
         try:

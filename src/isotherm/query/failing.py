@@ -17,6 +17,11 @@ HASHED_BYTES = 2**31
 """Of so many bytes at most the SHA-256 is taken, to find out which object is damaged."""
 
 _MISSING = re.compile(r"Table with name (?P<name>.+?) does not exist", re.DOTALL)
+_UNANSWERED = re.compile(
+    r"could not connect|connection (error|refused|reset)|timeout|timed out|resolve|HTTP 5\d\d",
+    re.IGNORECASE,
+)
+"""What is said where a store is not there, or cannot answer now."""
 _OWN = re.compile(r'"?isotherm_query_\d+"?\.(?:"?isotherm_datasets"?\.)?')
 _LINE = "\n\nLINE "
 """What a message goes on with: a piece of SQL, which is not the user's where Isotherm reads."""
@@ -93,7 +98,7 @@ class Context:
                         f"{message}",
                         hint="The column was made narrower: alter it back.",
                     )
-                return _unreadable(part, message)
+                return _no_answer(message) or _unreadable(part, message)
         if kind is not Failure.UNREADABLE:
             return None
         damaged = (part for part in self.parts if self._is_damaged(part))
@@ -108,6 +113,16 @@ class Context:
             return self.storage.sha256(part.readable_location) != part.sha256
         except StorageError:
             return True
+
+
+def _no_answer(message: str) -> StorageError | None:
+    """Return an error where the store is to blame, and none of its objects."""
+    if not _UNANSWERED.search(message):
+        return None
+    return StorageError(
+        f"the store does not answer: {message.partition(_LINE)[0]}",
+        hint="Look at [storage] url and the way there, then run the same query again.",
+    )
 
 
 def _unreadable(part: Part, message: str) -> StorageError:

@@ -10,6 +10,7 @@ from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
+from ..model.names import identifier
 from ..model.schema import Column, cold_type, names_now, widens
 from ..warehouse.attached import AttachedTransaction
 from .layout import Layout, Memory
@@ -165,5 +166,6 @@ def _joined(dataset: Dataset, hot: Column, cold: Field) -> str:
     raise SchemaError(
         f"column {hot.name} of {dataset.table} is {hot.type} now, but cold rows of "
         f"{dataset.name} have it as {cold.type}",
-        hint=f"Alter it back: ALTER TABLE {dataset.table} ALTER {hot.name} TYPE {cold.type}",
+        hint=f"Alter it back: ALTER TABLE {dataset.table.sql} "
+        f"ALTER {identifier(hot.name)} TYPE {cold.type}",
     )

@@ -292,6 +292,11 @@ def translated() -> Iterator[None]:
             case Failure.UNREADABLE:
                 said = _CONNECTION.sub("", str(error)).strip()
                 raise StorageError(f"the warehouse or the store cannot be used: {said}") from error
+            case Failure.FORBIDDEN:
+                raise StorageError(
+                    f"the warehouse's role may not do that: {error}",
+                    hint="Nothing was changed. What it needs is printed by: isotherm grants",
+                ) from error
             case Failure.NO_MEMORY:
                 raise IsothermError(
                     f"there is not enough memory: {error}", hint="Raise [settings] memory."

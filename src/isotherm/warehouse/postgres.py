@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from ..engine.base import Row
 from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
-from ..engine.sql import quote, text
+from ..engine.sql import listed, quote, text
 from ..model.dataset import TableName
 from ..model.errors import SchemaError, StorageError
 from ..model.part import Digest
@@ -314,6 +314,14 @@ class PostgresTransaction(_Connection, AttachedTransaction):
                     f"{count} rows of {table} cannot be moved: {what}",
                     hint="Nothing was moved. Mend the values, then run the same command again.",
                 )
+
+    def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
+        """Insert rows; columns that the server computes itself are left to it."""
+        computed = catalog.computed(self.native, table)
+        if computed:
+            columns = [name for name in columns if name not in computed]
+            select = f"SELECT {listed(columns)} FROM ({select}) AS given"
+        return super().insert(table, columns, select)
 
     def inserted(self, table: TableName, column: str) -> str | None:
         """Return a relation with one column of the rows that this transaction has inserted."""

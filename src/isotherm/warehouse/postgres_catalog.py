@@ -51,6 +51,15 @@ def columns(native: Native, table: TableName, *, enums: bool = False) -> list[Ro
     )
 
 
+def computed(native: Native, table: TableName) -> frozenset[str]:
+    """Return the columns whose values the server computes from others of the row."""
+    rows = native(
+        f"SELECT attname::text FROM pg_attribute WHERE attrelid = {regclass(table)} "
+        "AND attnum > 0 AND attgenerated <> ''"
+    )
+    return frozenset(row[0] for row in rows)
+
+
 def row_bytes(native: Native, table: TableName) -> float:
     """Return how many bytes a row takes on average; what the table has free is not counted."""
     sizes = [f"coalesce(pg_column_size({quote(row[0])}), 0)" for row in columns(native, table)]
@@ -139,11 +148,11 @@ SELECT kind, name, place FROM (
     FROM pg_constraint JOIN family ON confrelid = family.oid
     WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
     UNION ALL
-    SELECT 'trigger', tgname::text, tgrelid::regclass::text, 4
+    SELECT 'trigger', quote_ident(tgname), tgrelid::regclass::text, 4
     FROM pg_trigger JOIN family ON tgrelid = family.oid
     WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND tgtype & 8 <> 0
     UNION ALL
-    SELECT 'rule', rulename::text, ev_class::regclass::text, 5
+    SELECT 'rule', quote_ident(rulename), ev_class::regclass::text, 5
     FROM pg_rewrite JOIN family ON ev_class = family.oid
     WHERE ev_type = '4' AND ev_enabled <> 'D') AS found
 ORDER BY rank, name, place LIMIT 1
