@@ -15,6 +15,7 @@ from isotherm.cost.dollars import (
     copying,
     entering,
     keeping,
+    kept_days,
     leaving_early,
     monthly,
     quote,
@@ -167,16 +168,16 @@ def test_two_thousand_objects_of_five_gb_are_read(name: str, dollars: float) -> 
 def test_a_restore_is_billed_by_gb_and_request_and_its_copy_as_standard() -> None:
     size = Size(10 * GB, 4)
     found = quote(BUILT_IN, TIERS["GLACIER"], size, days=7)
-    assert found.dollars == approx(10 * 0.01 + 4 * 0.00005 + 10 * 0.023 * 7 / 30.4375)
+    assert found.dollars == approx(10 * 0.01 + 4 * 0.00005 + 2 * 10 * 0.023 * 7 / 30.4375)
     assert found.hours == (3, 5)
 
 
 def test_a_restore_of_a_hundred_tb_costs_what_amazons_example_says() -> None:
     size = Size(102_400 * GB, 15_000_000)
-    assert quote(BUILT_IN, TIERS["GLACIER"], size, days=0).dollars == approx(750 + 1_024)
-    assert quote(BUILT_IN, TIERS["GLACIER"], size, 0, "Bulk").dollars == 0
-    expedited = quote(BUILT_IN, TIERS["GLACIER"], size, 0, "Expedited")
-    assert expedited.dollars == approx(150_000 + 3_072)
+    kept = copying(BUILT_IN, size, 3)  # by the store, which the example leaves out
+    for speed, paid in (("Bulk", 0), ("Standard", 750 + 1_024), ("Expedited", 150_000 + 3_072)):
+        found = quote(BUILT_IN, TIERS["GLACIER"], size, 0, speed)
+        assert found.dollars == approx(paid + kept)
 
 
 def test_deep_archive_has_no_expedited_restore() -> None:
@@ -188,6 +189,11 @@ def test_what_is_not_archived_needs_no_restore() -> None:
     for name in ("hot", "STANDARD", "GLACIER_IR"):
         found = quote(BUILT_IN, TIERS[name], Size(GB), 7)
         assert (found.dollars, found.hours) == (0.0, (0.0, 0.0))
+
+
+def test_a_store_keeps_what_it_fetched_until_a_later_apply_has_copied_it() -> None:
+    assert [kept_days(days) for days in (0, 0.5, 3.2, 20, 365)] == [3, 3, 4, 20, 35]
+    assert kept_days(1, asked=False) == 35
 
 
 def test_a_copy_costs_nothing_for_days_that_are_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from ..model.tier import EXPIRED, HOT, STANDARD, Tier
 from .prices import GB, SPECTRUM_PER_TB, PriceBook, Retrieval
 
 DAYS_PER_MONTH = 30.4375
+KEPT_DAYS = (3, 35)
+"""So many days, at least and at most, a store keeps what it has fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Quote:
 
     Attributes:
         speed: `Bulk`, `Standard` or `Expedited`.
-        dollars: Retrieval, requests, and the readable copy for its days.
+        dollars: Retrieval, requests, and for their days the readable copy and the store's own.
         hours: How long it takes at least and at most.
 
     """
@@ -121,13 +124,39 @@ class Quote:
     hours: tuple[float, float]
 
 
+def kept_days(days: float, *, asked: bool = True) -> int:
+    """Return for how many days a store shall keep what it fetches, beside the copy made of it.
+
+    A later apply makes the copy: what the policy wants has time until the next month's.
+
+    Args:
+        days: For how many it shall be readable.
+        asked: Somebody waits for it.
+
+    """
+    least, most = KEPT_DAYS
+    return max(least, min(math.ceil(days), most)) if asked else most
+
+
 def copying(book: PriceBook, size: Size, days: float) -> float:
     """Return what readable copies of archived objects cost for so many days."""
     return monthly(book, STANDARD, size) * max(0.0, days) / DAYS_PER_MONTH
 
 
-def quote(book: PriceBook, tier: Tier, size: Size, days: float, speed: str = "Standard") -> Quote:
+def quote(
+    book: PriceBook,
+    tier: Tier,
+    size: Size,
+    days: float,
+    speed: str = "Standard",
+    *,
+    asked: bool = True,
+) -> Quote:
     """Quote a restore; a tier that is not archived costs and takes nothing.
+
+    Args:
+        days: For how many it shall be readable.
+        asked: Somebody waits for it.
 
     Raises:
         ValueError: the class has no such speed.
@@ -140,7 +169,8 @@ def quote(book: PriceBook, tier: Tier, size: Size, days: float, speed: str = "St
         raise ValueError(f"{tier} restores with {', '.join(ways)}, not {speed}")
     way: Retrieval = ways[speed]
     retrieval = size.bytes / GB * way.per_gb + size.objects / 1000 * way.per_1k
-    return Quote(speed, retrieval + copying(book, size, days), way.hours)
+    copies = copying(book, size, days) + copying(book, size, kept_days(days, asked=asked))
+    return Quote(speed, retrieval + copies, way.hours)
 
 
 def scanning(bytes_: int) -> float:

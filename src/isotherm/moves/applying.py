@@ -11,7 +11,7 @@ from ..model.dataset import Dataset
 from ..model.errors import IsothermError, MovesFailed, PendingError
 from ..model.period import Period
 from ..model.request import RequestKind
-from ..plan.plan import Kind, Move, Plan, kept_days
+from ..plan.plan import Kind, Move, Plan
 from ..plan.steps import Step
 from . import recovery
 from .base import Ports
@@ -122,7 +122,7 @@ def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> 
     with ports.warehouse.transaction() as tx:
         for move in waiting:
             if move.until:
-                gone = now + timedelta(days=kept_days(move.until, now, asked=move.asked))
+                gone = now + timedelta(days=move.kept_days(now))
                 requests.replace(tx, FETCH, move.dataset, move.periods, now, gone, move.speed)
         for move in asked:
             if move.until:

@@ -11,7 +11,7 @@ from ..model.errors import PendingError, RequestError, StorageError
 from ..model.part import Location, Part
 from ..model.request import RequestKind
 from ..model.tier import STANDARD
-from ..plan.plan import faster, kept_days
+from ..plan.plan import faster
 from .base import Act, Change
 from .retier import verify_objects
 
@@ -75,7 +75,7 @@ class Restore(Act):
 
     def _is_readable(self, location: Location) -> bool:
         """Have the store fetch an object, unless it does so at this speed already."""
-        days = kept_days(self._until, self.ports.clock(), asked=self.move.asked)
+        days = self.move.kept_days(self.ports.clock())
         again = any(faster(self.move.speed, speed) for speed in self._speeds)
         return self.ports.storage.restore(location, self.move.speed, days, again=again)
 

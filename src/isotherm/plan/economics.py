@@ -24,7 +24,7 @@ from ..cost.sizes import Sizes
 from ..model.part import HotPartition, Inventory, Part, Partition
 from ..model.policy import Rule
 from ..model.tier import HOT, STANDARD, Tier
-from .plan import Kind, Move, kept_days
+from .plan import Kind, Move
 
 DAY = timedelta(days=1)
 
@@ -93,9 +93,7 @@ class Economics:
         if fetching:
             once = copying(self.book, closed, days)
         else:
-            kept = kept_days(until, self.now, asked=asked)
-            once = quote(self.book, tier, closed, days, speed).dollars
-            once += copying(self.book, closed, kept)
+            once = quote(self.book, tier, closed, days, speed, asked=asked).dollars
         for part in parts:
             if part.restored and part.restored_until:
                 longer = (until - max(self.now, part.restored_until)) / DAY

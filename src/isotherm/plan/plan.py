@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from ..cost.dollars import Dollars
+from ..cost.dollars import Dollars, kept_days
 from ..model.dataset import Dataset
 from ..model.errors import StalePlanError
 from ..model.part import Part, Partition
@@ -40,18 +39,6 @@ class Kind(StrEnum):
 
 SPEEDS = ("Bulk", "Standard", "Expedited")
 """How fast an archive fetches, the slowest first."""
-KEPT_DAYS = (3, 35)
-"""So many days, at least and at most, the store keeps what it has fetched."""
-
-
-def kept_days(until: datetime, now: datetime, *, asked: bool) -> int:
-    """Return for how many days the store shall keep what it fetches, beside the copy made of it.
-
-    A later apply makes the copy: what the policy wants has time until the next month's.
-    """
-    least, most = KEPT_DAYS
-    days = math.ceil((until - now).total_seconds() / 86_400)
-    return max(least, min(days, most)) if asked else most
 
 
 def faster(speed: str, than: str | None) -> bool:
@@ -109,6 +96,11 @@ class Move:
     def span(self) -> str:
         """Its periods, joined where they follow each other."""
         return span(self.periods)
+
+    def kept_days(self, now: datetime) -> int:
+        """Return for how many days the store shall keep what this restore has it fetch."""
+        days = (self.until - now) / timedelta(days=1) if self.until else 0
+        return kept_days(days, asked=self.asked)
 
     def __str__(self) -> str:
         way = f"{self.source} -> {self.target}"
