@@ -63,7 +63,7 @@ class Trips:
         """The types of the table's columns."""
         found = self.sql(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'trips' "
-            "AND database_name LIKE 'warehouse%' ORDER BY column_index"
+            "AND database_name LIKE 'isotherm_warehouse%' ORDER BY column_index"
         )
         return dict(found)
 

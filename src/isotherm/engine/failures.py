@@ -61,6 +61,10 @@ _POSTGRES: tuple[tuple[re.Pattern[str], Failure], ...] = (
 )
 """What PostgreSQL says, which the engine raises under classes of its own."""
 
+_ECHO = re.compile(r'^(?:[A-Za-z ]*Error: )?Failed to [a-z ]+ "?.*?(?=ERROR:  )', re.DOTALL)
+_CONNECTION = re.compile(r'(?:IO Error: )?Unable to connect to Postgres at ".*": ')
+"""What stands before PostgreSQL's own words: the SQL that Isotherm made, how it was connected."""
+
 DAMAGE = (Failure.UNREADABLE, Failure.OTHER)
 """What a file that is not as it should be leads to."""
 
@@ -80,3 +84,9 @@ def failure(error: BaseException) -> Failure | None:
     if type(error) is duckdb.Error:  # Parquet pages that make no sense have no class of their own
         return Failure.UNREADABLE
     return next((kind for cls, kind in _KINDS if isinstance(error, cls)), None)
+
+
+def words(error: BaseException) -> str:
+    """Return what an error says, without SQL that Isotherm made, or how a server was reached."""
+    said = _CONNECTION.sub("", _ECHO.sub("", str(error)))
+    return said.partition("\nCONTEXT:")[0].strip()

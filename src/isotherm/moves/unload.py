@@ -30,7 +30,7 @@ class Unload(Act):
         """Write the rows of each period, with Iceberg's field ids."""
         self.tx.check_deletable(self.dataset.table)
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
-        self.tx.take(self.dataset.table, self.condition())
+        self.tx.take(self.dataset.table, self.condition(), self.move.rows)
         check_casts(self)
         written = (self._write(period, field_ids) for period in self.move.periods)
         parts = tuple(part for part in written if part)

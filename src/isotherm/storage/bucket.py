@@ -192,8 +192,8 @@ class Bucket:
         size, stored = found["ContentLength"], found["Metadata"].get(SHA256, "none")
         if sha256 and stored != sha256:
             raise StorageError(
-                f"object {self._url(source)} is not the one that was written: its SHA-256 is "
-                f"{stored[:12]}..., recorded was {sha256[:12]}...",
+                f"object {self._url(source)} is not the one that was written: recorded was the "
+                f"SHA-256 {sha256[:12]}..., and it says {stored[:12]}",
                 hint=HINT,
             )
         tags = self.tags(source) if without else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
-from ..engine.failures import Failure, failure
+from ..engine.failures import Failure, failure, words
 from ..engine.sql import listed, quote
 from ..model.dataset import TableName
 from ..model.errors import ConflictError, IsothermError, SchemaError, StorageError
@@ -18,9 +17,6 @@ from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from .lease import always
-
-_CONNECTION = re.compile(r'(?:IO Error: )?Unable to connect to Postgres at ".*": ')
-"""What says how a server was to be reached, before it says why it was not."""
 
 
 class AttachedTransaction(ABC):
@@ -68,7 +64,7 @@ class AttachedTransaction(ABC):
     def check_deletable(self, table: TableName) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: the engine itself deletes nothing else."""
 
-    def take(self, table: TableName, condition: str) -> None:  # noqa: B027
+    def take(self, table: TableName, condition: str, rows: int) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: what the engine has itself needs no copy."""
 
     @abstractmethod
@@ -93,7 +89,7 @@ class AttachedTransaction(ABC):
             match failure(error):
                 case Failure.CONSTRAINT:
                     raise SchemaError(
-                        f"a constraint of {table} forbids it: {error}",
+                        f"a constraint of {table} forbids it: {words(error)}",
                         hint="Nothing was changed. Drop the constraint, or mend the rows it "
                         "speaks of.",
                     ) from error
@@ -272,7 +268,7 @@ def _give_up(session: DuckDBSession) -> None:
 def conflict(error: BaseException) -> ConflictError:
     """Say that another writer was first."""
     return ConflictError(
-        f"another writer was there first: {error}", hint="Run the same command again."
+        f"another writer was there first: {words(error)}", hint="Run the same command again."
     )
 
 
@@ -290,11 +286,12 @@ def translated() -> Iterator[None]:
             case Failure.CONFLICT | Failure.CONSTRAINT:
                 raise conflict(error) from error
             case Failure.UNREADABLE:
-                said = _CONNECTION.sub("", str(error)).strip()
-                raise StorageError(f"the warehouse or the store cannot be used: {said}") from error
+                raise StorageError(
+                    f"the warehouse or the store cannot be used: {words(error)}"
+                ) from error
             case Failure.FORBIDDEN:
                 raise StorageError(
-                    f"the warehouse's role may not do that: {error}",
+                    f"the warehouse's role may not do that: {words(error)}",
                     hint="Nothing was changed. What it needs is printed by: isotherm grants",
                 ) from error
             case Failure.NO_MEMORY:
@@ -308,4 +305,4 @@ def translated() -> Iterator[None]:
                 ) from error
             case Failure.STOPPED if isinstance(error, RuntimeError):  # DuckDB's word for Ctrl-C
                 raise KeyboardInterrupt from error
-        raise IsothermError(f"the warehouse refused a statement: {error}") from error
+        raise IsothermError(f"the warehouse refused a statement: {words(error)}") from error

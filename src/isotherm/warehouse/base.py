@@ -49,8 +49,8 @@ class Transaction(Protocol):
         """
         ...
 
-    def take(self, table: TableName, condition: str) -> None:
-        """Say which rows will be read, several times, and deleted.
+    def take(self, table: TableName, condition: str, rows: int) -> None:
+        """Say which rows will be read, several times, and deleted; about how many they are.
 
         They may be read from a copy of them as of this snapshot from now on: what is not among
         them is not seen any more in `relation`.

@@ -195,7 +195,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
     def __init__(self, session: DuckDBSession, alias: str) -> None:
         super().__init__(session, alias)
         self._held: dict[TableName, str] = {}
-        self._taken: set[TableName] = set()
+        self._taken: dict[TableName, int | None] = {}
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -246,25 +246,20 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         if found := catalog.obstacle(self.native, table):
             raise SchemaError(found.what, hint=found.hint)
 
-    def take(self, table: TableName, condition: str) -> None:
+    def take(self, table: TableName, condition: str, rows: int) -> None:
         """Read the rows once, for all that is done with them, where they are not too many.
 
-        Values that the engine has misread are found when they are deleted.
+        Reading is what takes longest. Values that the engine has misread are found when they are
+        deleted.
         """
-        self._taken.add(table)
-        found = self.native(
-            f"SELECT count(*) FROM (SELECT FROM {name_of(table)} WHERE {condition} "
-            f"LIMIT {HELD_ROWS + 1}) t"
-        )
-        if found[0][0] <= HELD_ROWS:
-            self._hold(table, condition)
-
-    def _hold(self, table: TableName, condition: str) -> None:
-        """Read the rows once, for all that is done with them: reading is what takes longest."""
+        self._taken[table] = None
+        if rows > HELD_ROWS:
+            return
         held = quote("temp", f"isotherm_held_{secrets.token_hex(4)}")
-        self.session.execute(
+        found = self.session.execute(
             f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
         )
+        self._taken[table] = int(found[0][0])
         self._held[table] = held
 
     def relation(self, table: TableName) -> str:
@@ -287,8 +282,14 @@ class PostgresTransaction(_Connection, AttachedTransaction):
                 that the engine has read as another one.
 
         """
-        if table in self._taken:
-            self._check_values(table, condition)
+        tests = misread(catalog.columns(self.native, table)) if table in self._taken else {}
+        exact = "".join(f" AND ({test}) IS NOT TRUE" for test in tests.values())
+        gone = self._deleted(table, f"({condition}){exact}")
+        if tests and gone != self._taken[table]:  # or their number is not known
+            self._check_values(table, condition, tests)
+        return gone
+
+    def _deleted(self, table: TableName, condition: str) -> int:
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
             f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {name_of(table)} WHERE {condition}; "
@@ -298,11 +299,8 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
         return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
 
-    def _check_values(self, table: TableName, condition: str) -> None:
-        """Check on the server that the engine has read these rows as they are."""
-        tests = misread(catalog.columns(self.native, table))
-        if not tests:
-            return
+    def _check_values(self, table: TableName, condition: str, tests: Mapping[str, str]) -> None:
+        """Check that no row was left because the engine has read it as another one."""
         counts = ", ".join(
             f"count(*) FILTER (WHERE {test}) AS test_{number}"
             for number, test in enumerate(tests.values())
