@@ -25,7 +25,14 @@ from . import postgres_catalog as catalog
 from .attached import AttachedTransaction, AttachedWarehouse, translated
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
-from .postgres_types import compared_otherwise, engine_type, misread, postgres_type, read_as_double
+from .postgres_types import (
+    Misread,
+    compared_otherwise,
+    engine_type,
+    misread,
+    postgres_type,
+    read_as_double,
+)
 
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
@@ -195,7 +202,7 @@ class PostgresTransaction(_Connection, AttachedTransaction):
     def __init__(self, session: DuckDBSession, alias: str) -> None:
         super().__init__(session, alias)
         self._held: dict[TableName, str] = {}
-        self._taken: dict[TableName, int | None] = {}
+        self._taken: set[TableName] = set()
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -252,14 +259,13 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         Reading is what takes longest. Values that the engine has misread are found when they are
         deleted.
         """
-        self._taken[table] = None
+        self._taken.add(table)
         if rows > HELD_ROWS:
             return
         held = quote("temp", f"isotherm_held_{secrets.token_hex(4)}")
-        found = self.session.execute(
+        self.session.execute(
             f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
         )
-        self._taken[table] = int(found[0][0])
         self._held[table] = held
 
     def relation(self, table: TableName) -> str:
@@ -282,14 +288,8 @@ class PostgresTransaction(_Connection, AttachedTransaction):
                 that the engine has read as another one.
 
         """
-        tests = misread(catalog.columns(self.native, table)) if table in self._taken else {}
-        exact = "".join(f" AND ({test}) IS NOT TRUE" for test in tests.values())
-        gone = self._deleted(table, f"({condition}){exact}")
-        if tests and gone != self._taken[table]:  # or their number is not known
-            self._check_values(table, condition, tests)
-        return gone
-
-    def _deleted(self, table: TableName, condition: str) -> int:
+        if table in self._taken:
+            self._check_values(table, condition)
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
             f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {name_of(table)} WHERE {condition}; "
@@ -299,19 +299,32 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
         return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
 
-    def _check_values(self, table: TableName, condition: str, tests: Mapping[str, str]) -> None:
-        """Check that no row was left because the engine has read it as another one."""
+    def _check_values(self, table: TableName, condition: str) -> None:
+        """Check on the server that the engine has read these rows as they are."""
+        tests = tuple(misread(catalog.columns(self.native, table)))
+        if table in self._held:
+            tests = self._suspected(self._held[table], tests)
+        if not tests:
+            return
         counts = ", ".join(
-            f"count(*) FILTER (WHERE {test}) AS test_{number}"
-            for number, test in enumerate(tests.values())
+            f"count(*) FILTER (WHERE {test.is_it}) AS test_{number}"
+            for number, test in enumerate(tests)
         )
         found = self.native(f"SELECT {counts} FROM {name_of(table)} WHERE {condition}")[0]
-        for what, count in zip(tests, found, strict=True):
+        for test, count in zip(tests, found, strict=True):
             if count:
                 raise SchemaError(
-                    f"{count} rows of {table} cannot be moved: {what}",
+                    f"{count} rows of {table} cannot be moved: {test.what}",
                     hint="Nothing was moved. Mend the values, then run the same command again.",
                 )
+
+    def _suspected(self, held: str, tests: Sequence[Misread]) -> tuple[Misread, ...]:
+        """Return the tests of those columns in which the engine has read what it would."""
+        if not tests:
+            return ()
+        looks = ", ".join(f"bool_or({test.looks_like})" for test in tests)
+        (found,) = self.session.execute(f"SELECT {looks} FROM {held}")
+        return tuple(test for test, seen in zip(tests, found, strict=True) if seen)
 
     def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
         """Insert rows; columns that the server computes itself are left to it."""

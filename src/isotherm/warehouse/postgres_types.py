@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ..engine.base import Row
 from ..engine.sql import quote
@@ -35,6 +36,8 @@ _MODIFIER = re.compile(r"\([0-9, -]+\)")
 _NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
 _FAR = "294000-01-01"
 """Timestamps from this year on wrap around when the engine reads them."""
+_BEFORE_ALL = "5000-01-01 (BC)"
+"""PostgreSQL has no timestamp before 4713 BC."""
 
 
 def engine_type(postgres: str) -> str:
@@ -65,19 +68,40 @@ def postgres_type(engine: str) -> str:
     return _NAMES.get(engine, engine)
 
 
-def misread(types: Iterable[Row]) -> dict[str, str]:
-    """Return the conditions of values that the engine would read as others, by what they are.
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """A value of a column that the engine reads as another one.
+
+    Attributes:
+        what: It in words.
+        is_it: The condition that it meets on the server.
+        looks_like: The condition that the engine's reading of it meets, among others.
+
+    """
+
+    what: str
+    is_it: str
+    looks_like: str
+
+
+def misread(types: Iterable[Row]) -> Iterator[Misread]:
+    """Yield the values that the engine would read as others.
 
     Args:
         types: Names of columns and their PostgreSQL types.
 
     """
-    tests = {}
     for name, type_ in types:
         column = quote(name)
         if _NUMERIC.fullmatch(type_):
-            tests[f"{name} is NaN, which the engine reads as 0"] = f"{column} = 'NaN'"
+            yield Misread(
+                f"{name} is NaN, which the engine reads as 0",
+                f"{column} = 'NaN'",
+                f"{column} = 0",
+            )
         elif type_.startswith("timestamp"):
-            far = f"{column} >= '{_FAR}' AND isfinite({column})"
-            tests[f"{name} lies beyond the year 294000, which the engine cannot read"] = far
-    return tests
+            yield Misread(
+                f"{name} lies beyond the year 294000, which the engine cannot read",
+                f"{column} >= '{_FAR}' AND isfinite({column})",
+                f"{column} < TIMESTAMP '{_BEFORE_ALL}' AND isfinite({column})",
+            )
