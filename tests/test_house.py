@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": PORTS | {"control"},
 }
 MAY_IMPORT["holding"] = set(MAY_IMPORT)
-MAY_IMPORT["lake"] = MAY_IMPORT["holding"] | {"holding"}
+MAY_IMPORT["asking"] = MAY_IMPORT["holding"] | {"holding"}
+MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking"}
 MAY_IMPORT["opening"] = MAY_IMPORT["lake"] | {"lake"}
 MAY_IMPORT["__init__"] = MAY_IMPORT["opening"] | {"opening"}
 MAY_IMPORT["demo"] = MAY_IMPORT["__init__"] | {"cli"}

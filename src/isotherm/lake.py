@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .control import intents, inventory, journal, migrations, requests
+from .asking import Asking
+from .control import holds, intents, inventory, journal, migrations, requests
 from .control.intents import Intent
 from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
-from .holding import Holding
 from .lifecycle.bucket import BucketRules, classes_of
 from .model.part import Inventory, Location, Part
 from .model.period import Duration, Period
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .moves.applying import Applied, Limits, Watch
 
 
-class Lake(Holding):
+class Lake(Asking):
     """Datasets, and everything that can be done with them.
 
     Open one with `isotherm.open(path)`. It holds the warehouse until it is closed; use it as a
@@ -277,30 +277,6 @@ class Lake(Holding):
         with self.warehouse.snapshot() as tx:
             return verify(tx, self.catalog, self.config.datasets)
 
-    def pause(self, name: str) -> None:
-        """Make no moves of a dataset until it is resumed.
-
-        Raises:
-            RequestError: it is paused already.
-
-        """
-        self.config.dataset(name)
-        with self.warehouse.transaction() as tx:
-            requests.pause(tx, name, self.clock())
-        self._seal()
-
-    def resume(self, name: str) -> None:
-        """Make moves of a dataset again.
-
-        Raises:
-            RequestError: it is not paused.
-
-        """
-        self.config.dataset(name)
-        with self.warehouse.transaction() as tx:
-            requests.resume(tx, name, self.clock())
-        self._seal()
-
     # -- what several of them need
 
     def _planned(
@@ -319,7 +295,12 @@ class Lake(Holding):
         ]
         with self.warehouse.snapshot() as tx:
             return [
-                Subject(dataset, inventory.take(tx, dataset), requests.standing(tx, dataset.name))
+                Subject(
+                    dataset,
+                    inventory.take(tx, dataset),
+                    requests.standing(tx, dataset.name),
+                    holds.standing(tx, dataset.name),
+                )
                 for dataset in datasets
             ]
 

@@ -17,6 +17,7 @@ from . import (
     demo,
     explain,
     grants,
+    hold,
     iam,
     init,
     journal,
@@ -68,6 +69,7 @@ app.command("journal")(journal.run)
 app.command("iam")(iam.run)
 app.command("grants")(grants.run)
 app.add_typer(lifecycle.app, name="lifecycle")
+app.add_typer(hold.app, name="hold")
 app.command("demo")(demo.run)
 
 

@@ -186,6 +186,13 @@ class PricesSection(_Section):
     hot: float = Field(default=0.024, ge=0)
 
 
+class CertificatesSection(_Section):
+    """How it is proven that somebody was forgotten."""
+
+    key: str = "certificate.key"
+    within: Age = Duration(seconds=30 * 86_400)
+
+
 class DatasetSection(_Section):
     """One dataset, as it is written."""
 
@@ -214,4 +221,5 @@ class Sections(_Section):
     catalog: CatalogSection = CatalogSection()
     settings: SettingsSection = SettingsSection()
     prices: PricesSection = PricesSection()
+    certificates: CertificatesSection = CertificatesSection()
     datasets: dict[str, DatasetSection] = Field(default_factory=dict)

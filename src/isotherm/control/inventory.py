@@ -81,7 +81,18 @@ def missing_table(dataset: Dataset, cold_partitions: int) -> SchemaError:
     return SchemaError(f"table {dataset.table} of {dataset.name} does not exist", hint=kept)
 
 
-def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
+def matching(
+    tx: Transaction, dataset: Dataset, clock_type: str, condition: str
+) -> dict[Period | None, int]:
+    """Count the rows that meet a condition by period; None is those that never age."""
+    found: dict[Period | None, int] = {}
+    for kind, ordinal, count in tx.session.execute(_counts(tx, dataset, clock_type, condition)):
+        period = Period(dataset.unit, ordinal) if kind == "" else None
+        found[period] = found.get(period, 0) + int(count)
+    return found
+
+
+def _counts(tx: Transaction, dataset: Dataset, clock_type: str, condition: str = "TRUE") -> str:
     """Count rows by period; those that never age get a reason instead.
 
     Rows are counted by day, or hour, first: what periods and bounds cost is paid by so few.
@@ -107,7 +118,7 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str) -> str:
         f"SELECT CASE {' '.join(reasons)} ELSE '' END AS kind, "
         f"CASE WHEN {_COUNTED} THEN {ordinal} END AS ordinal, sum(rows)::BIGINT FROM "
         f"(SELECT {', '.join(keys)}, count(*) AS rows FROM {tx.relation(dataset.table)} "
-        "GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
+        f"WHERE {condition} GROUP BY ALL) GROUP BY ALL ORDER BY ALL"
     )
 
 

@@ -64,6 +64,27 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # How fast an archive shall fetch.
         "ALTER TABLE isotherm.requests ADD COLUMN speed VARCHAR",
     ),
+    (
+        # What a case keeps; subjects are JSON: for each its columns and values.
+        """CREATE TABLE isotherm.holds (
+            id VARCHAR NOT NULL, case_name VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+            first_period VARCHAR, last_period VARCHAR, subjects VARCHAR NOT NULL,
+            reason VARCHAR NOT NULL, placed_at TIMESTAMP NOT NULL, placed_by VARCHAR NOT NULL,
+            released_at TIMESTAMP, released_by VARCHAR)""",
+    ),
+    (
+        # Whom somebody wants forgotten: subjects as in holds, wiped once that is proven.
+        """CREATE TABLE isotherm.erasures (
+            id VARCHAR NOT NULL PRIMARY KEY, case_name VARCHAR NOT NULL, dataset VARCHAR NOT NULL,
+            subjects VARCHAR NOT NULL, hashes VARCHAR NOT NULL, asked_at TIMESTAMP NOT NULL,
+            asked_by VARCHAR NOT NULL, due_at TIMESTAMP NOT NULL, forgotten_at TIMESTAMP,
+            proven_at TIMESTAMP, certificate VARCHAR)""",
+        # What each move took away for one; JSON lists: the objects that it replaced, and the ids
+        # of the parts that have no row of theirs now.
+        """CREATE TABLE isotherm.forgotten (
+            erasure VARCHAR NOT NULL, move VARCHAR NOT NULL, period VARCHAR, tier VARCHAR NOT NULL,
+            rows BIGINT NOT NULL, replaced VARCHAR NOT NULL, searched VARCHAR NOT NULL)""",
+    ),
 )
 
 _SCHEMAS = (

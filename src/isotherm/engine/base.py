@@ -27,12 +27,15 @@ class Session(Protocol):
         path: str,
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
+        *,
+        ordered: bool = False,
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number.
 
         Args:
             field_ids: The Iceberg field id of each column.
             notes: Key-value metadata of the file.
+            ordered: Keep the order of the rows.
 
         """
         ...

@@ -177,6 +177,8 @@ class DuckDBSession:
         path: str,
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
+        *,
+        ordered: bool = False,
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number."""
         ids = ", ".join(f"{quote(name)}: {number}" for name, number in field_ids.items())
@@ -192,9 +194,16 @@ class DuckDBSession:
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")
         try:
+            if (
+                ordered
+            ):  # a setting of the whole instance: what runs beside it only keeps order, too
+                self.execute("SET preserve_insertion_order = true")
             rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
         except duckdb.IOException as error:
             raise StorageError(f"cannot write {path}: {error}") from error
+        finally:
+            if ordered:
+                self.execute("SET preserve_insertion_order = false")
         return int(rows[0][0])
 
     def digest(self, select: str) -> Digest:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .errors import RequestError
 from .names import TableName
 from .period import Duration, Unit
+from .person import DataSubject
 from .policy import Policy
 
 __all__ = ["WEEK", "Dataset", "TableName"]
@@ -55,3 +57,20 @@ class Dataset:
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     by_rules: bool = False
+
+    def check_subject(self, subject: DataSubject) -> None:
+        """Check that a data subject is named by the columns that identify people here.
+
+        Raises:
+            RequestError: it is not.
+
+        """
+        for name in subject.columns:
+            if name not in self.subject:
+                known = ", ".join(self.subject)
+                raise RequestError(
+                    f"{name} is no column that identifies people in {self.name}",
+                    hint=f"There are: {known}."
+                    if known
+                    else f'Name them in the config: [datasets.{self.name}] subject = ["{name}"]',
+                )

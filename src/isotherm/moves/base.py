@@ -148,6 +148,9 @@ class Act:
     def insert(self) -> None:
         """Put rows into the warehouse."""
 
+    def note(self) -> None:
+        """Write what moves of this kind alone have to keep."""
+
     # -- what several moves need
 
     @cached_property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..control import holds
+from ..model.errors import RequestError
 from .base import Act, leaving
 from .unload import delete_moved
 
@@ -10,7 +12,14 @@ class Expire(Act):
     """Deletes the period's rows from the warehouse and forgets all its parts."""
 
     def count(self) -> None:
-        """Hash the rows that are still in the warehouse; all the parts go."""
+        """Hash the rows that are still in the warehouse; all the parts go.
+
+        Raises:
+            RequestError: a case keeps something of it.
+
+        """
+        for hold in holds.covering(self.tx, self.dataset.name, self.move.periods):
+            raise RequestError(f"{hold} keeps {self.move.span} of {self.dataset.name}")
         self.tx.check_deletable(self.dataset.table)
         self.change = leaving(self.parts)
         self.moved = self.tx.session.digest(self.hot_rows())

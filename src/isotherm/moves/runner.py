@@ -17,6 +17,7 @@ from ..plan.plan import Kind, Move
 from ..plan.steps import Step, steps
 from . import recovery
 from .base import Act, Ports
+from .erase import Erase
 from .expire import Expire
 from .recovery import Ending
 from .reload import Reload
@@ -30,6 +31,7 @@ ACTS: dict[Kind, type[Act]] = {
     Kind.RETIER: Retier,
     Kind.RESTORE: Restore,
     Kind.RELOAD: Reload,
+    Kind.ERASE: Erase,
     Kind.EXPIRE: Expire,
 }
 ATTEMPTS = 3
@@ -214,6 +216,7 @@ def record(act: Act) -> None:
         version = current.version + 1 if current else 1
         pins.append(tx, pins.PinRow(name, version, act.pin.metadata, act.pin.snapshot, act.id, now))
     removals.add(tx, change.discard, act.id, None)
+    act.note()
     journal.write(
         tx,
         now,

@@ -16,6 +16,7 @@ _STAGES = {
     Kind.RELOAD: 1,
     Kind.APPEND: 2,
     Kind.UNLOAD: 3,
+    Kind.ERASE: 2,
     Kind.EXPIRE: 3,
 }
 

@@ -29,6 +29,7 @@ class Blocking(StrEnum):
     PAUSED = "paused"
     SETTLES = "settles"
     RESTORED = "restored"
+    HELD = "held"
     UNECONOMIC = "uneconomic"
     LATE_ROWS_WAIT = "late-rows-wait"
     """Late rows are too few and too young to follow, or the others are archived."""

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """An archived object becomes readable until a time."""
     RELOAD = "reload"
     """Objects' rows go back into the warehouse."""
+    ERASE = "erase"
+    """Somebody's rows are taken out of the warehouse, or out of objects."""
     EXPIRE = "expire"
     """A period is deleted from everywhere."""
 
@@ -55,6 +57,8 @@ class Cause(StrEnum):
     """Its last load is too recent."""
     RESTORED = "restored"
     """Somebody has restored it, and its time is not over."""
+    HELD = "held"
+    """A case keeps what would be deleted."""
     UNECONOMIC = "uneconomic"
     """It never pays back."""
 
@@ -73,6 +77,7 @@ class Move:
         speed: How fast a restore is asked for: `Bulk`, `Standard` or `Expedited`.
         asked: Whether somebody has asked for it, beside the policy.
         by_rule: Whether the bucket's lifecycle rules bring the objects to the class.
+        request: The id of the erasure that it serves.
 
     """
 
@@ -91,6 +96,7 @@ class Move:
     speed: str = "Standard"
     asked: bool = False
     by_rule: bool = False
+    request: str | None = None
 
     @property
     def span(self) -> str:
@@ -103,6 +109,9 @@ class Move:
         return kept_days(days, asked=self.asked)
 
     def __str__(self) -> str:
+        if self.kind is Kind.ERASE:
+            where = f"{self.span} in {self.source}" if self.periods else "in the warehouse"
+            return f"{self.kind} {self.dataset} {where}"
         way = f"{self.source} -> {self.target}"
         if self.source == self.target:  # a restore, or the end of one
             way = f"from {self.source}" if self.kind is Kind.RESTORE else f"back to {self.target}"
@@ -235,6 +244,7 @@ def move_json(move: Move) -> dict[str, Any]:
         "speed": move.speed if move.kind is Kind.RESTORE else None,
         "asked": move.asked,
         "by_rule": move.by_rule,
+        "request": move.request,
     }
 
 
@@ -277,6 +287,7 @@ def _move(raw: Mapping[str, Any]) -> Move:
         speed=str(raw.get("speed") or "Standard"),
         asked=bool(raw.get("asked")),
         by_rule=bool(raw.get("by_rule")),
+        request=raw.get("request"),
     )
 
 

@@ -10,6 +10,7 @@ from itertools import groupby
 from ..cost.dollars import Dollars
 from ..cost.prices import PriceBook
 from ..model.dataset import Dataset
+from ..model.hold import Hold
 from ..model.part import HotPartition, Inventory, Part, Partition
 from ..model.period import Period, Unit
 from ..model.policy import Rule
@@ -32,6 +33,7 @@ class Subject:
     dataset: Dataset
     inventory: Inventory
     requests: tuple[Request, ...] = ()
+    holds: tuple[Hold, ...] = ()
 
     @property
     def paused(self) -> bool:
@@ -112,8 +114,13 @@ class _Planner:
         rule = self.dataset.policy.rule_at(partition.period, self.as_of)
         due = rule.tier if rule else HOT
         if rule and due == EXPIRED:
-            yield self._judged(self._expire(partition, rule), partition)
-            return
+            judged = self._judged(self._expire(partition, rule), partition)
+            yield judged
+            classes = [line for line in self.dataset.policy.rules if line.tier.is_class]
+            if not (isinstance(judged, Refusal) and judged.cause is Cause.HELD and classes):
+                return
+            rule = classes[-1]  # what is held goes where it would be without its end
+            due = rule.tier
         colder: list[Move | Refusal] = []
         for tier, parts in _by_tier(partition.parts):
             if due.rank < tier.rank:
@@ -271,6 +278,8 @@ class _Planner:
         if self.subject.paused:
             why = f"{name} is paused; go on with: isotherm resume {name}"
             return Refusal(move, Cause.PAUSED, why)
+        if move.kind is Kind.EXPIRE and (hold := self._held(partition.period)):
+            return Refusal(move, Cause.HELD, f"{hold} keeps it: nothing of it is deleted")
         if move.target.rank <= move.source.rank:
             return move
         loaded = partition.hot.loaded_at if partition.hot else None
@@ -289,6 +298,9 @@ class _Planner:
         onward = self.dataset.policy.next_rule(move.target)
         why = self.economics.refusal(move, self._stay(partition.period, onward), onward)
         return Refusal(move, Cause.UNECONOMIC, why) if why else move
+
+    def _held(self, period: Period) -> Hold | None:
+        return next((hold for hold in self.subject.holds if hold.covers(period)), None)
 
     def _stay(self, period: Period, onward: Rule | None) -> float | None:
         """Return for how many months the policy leaves a period where it goes; None is for good."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ..model.errors import RequestError, StalePlanError
 from ..model.period import Period
-from .plan import Plan, state_of, terms_of
+from .plan import Kind, Plan, state_of, terms_of
 from .planner import Subject
 
 
@@ -60,6 +60,11 @@ def _changes(plan: Plan, subject: Subject) -> Iterator[str]:
         return
     if subject.paused:
         yield f"{name}: it is paused now"
+    for move in plan.moves:
+        if move.kind is Kind.EXPIRE and move.dataset == name:
+            for hold in subject.holds:
+                if any(map(hold.covers, move.periods)):
+                    yield f"{name} {move.span}: {hold} keeps it now"
     terms = terms_of(subject.dataset)
     if terms != plan.terms[name]:
         yield f"{name}: the config said {plan.terms[name]!r} when planned, {terms!r} now"

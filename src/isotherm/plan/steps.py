@@ -37,9 +37,10 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
     Kind.RETIER: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
+    Kind.ERASE: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
     Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
-_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.EXPIRE})
+_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.EXPIRE})
 
 
 def steps(kind: Kind, *, by_rule: bool = False) -> tuple[Step, ...]:

@@ -135,6 +135,8 @@ _OF_JSON = (
 
 def _as_json(name: str, type_: pa.DataType) -> str:
     """Return the SQL of a column's values as JSON may have them."""
+    if pa.types.is_decimal(type_) and type_.scale == 0:  # a sum of whole numbers, for one
+        return f"CAST({name} AS HUGEINT)"
     return name if any(known(type_) for known in _OF_JSON) else f"CAST({name} AS VARCHAR)"
 
 

@@ -1,0 +1,208 @@
+"""Erasures: whom somebody wants forgotten, what was found, and the certificate at the end.
+
+What identifies people stands here as long as it is needed to find them, and is wiped then.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..model.errors import RequestError
+from ..model.person import DataSubject
+from ..model.words import nearest
+from ..warehouse.base import Transaction
+from . import journal
+
+_COLUMNS = (
+    "id, case_name, dataset, subjects, hashes, asked_at, asked_by, due_at, forgotten_at, "
+    "proven_at, certificate"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One request to forget people.
+
+    Attributes:
+        case: By what name it is asked for, a data-subject request's.
+        subjects: Who; none once it is proven.
+        hashes: What stands for them in the journal and the certificate.
+        due_at: By when it has to be done, UTC.
+        forgotten_at: Since when no row of theirs is to be found, UTC.
+        proven_at: When nothing of it was left on the store either, UTC.
+        certificate: What was signed then, as JSON.
+
+    """
+
+    id: str
+    case: str
+    dataset: str
+    subjects: tuple[DataSubject, ...]
+    hashes: tuple[str, ...]
+    asked_at: datetime
+    asked_by: str
+    due_at: datetime
+    forgotten_at: datetime | None = None
+    proven_at: datetime | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What one move has taken away.
+
+    Attributes:
+        period: The partition; None is the warehouse, whatever the period.
+        replaced: The objects that held them.
+        searched: The ids of the parts that have none of them now.
+
+    """
+
+    period: str | None
+    tier: str
+    rows: int
+    replaced: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
+
+
+def ask(tx: Transaction, wanted: Erasure) -> Erasure:
+    """Write down whom to forget.
+
+    Raises:
+        RequestError: there is a request of that name.
+
+    """
+    if any(other.case == wanted.case for other in every(tx)):
+        raise RequestError(
+            f"there is a request {wanted.case} already",
+            hint=f"Go on with it: isotherm erase {wanted.dataset} --request {wanted.case}",
+        )
+    made = Erasure(
+        uuid.uuid4().hex,
+        wanted.case,
+        wanted.dataset,
+        wanted.subjects,
+        wanted.hashes,
+        wanted.asked_at,
+        wanted.asked_by,
+        wanted.due_at,
+    )
+    tx.execute(
+        f"INSERT INTO isotherm.erasures ({_COLUMNS}) VALUES "
+        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+        [
+            made.id,
+            made.case,
+            made.dataset,
+            json.dumps([subject.values for subject in made.subjects]),
+            json.dumps(made.hashes),
+            made.asked_at,
+            made.asked_by,
+            made.due_at,
+        ],
+    )
+    journal.write(
+        tx,
+        made.asked_at,
+        made.dataset,
+        made.id,
+        "asked",
+        case=made.case,
+        who=made.asked_by,
+        subjects=made.hashes,
+    )
+    return made
+
+
+def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
+    """Return all requests, those that are due first."""
+    where = "WHERE dataset = ?" if dataset else ""
+    rows = tx.execute(
+        f"SELECT {_COLUMNS} FROM isotherm.erasures {where} ORDER BY due_at, id",
+        [dataset] if dataset else [],
+    )
+    return tuple(
+        Erasure(
+            id=row[0],
+            case=row[1],
+            dataset=row[2],
+            subjects=tuple(
+                DataSubject(tuple((name, value) for name, value in values))
+                for values in json.loads(row[3])
+            ),
+            hashes=tuple(json.loads(row[4])),
+            asked_at=row[5],
+            asked_by=row[6],
+            due_at=row[7],
+            forgotten_at=row[8],
+            proven_at=row[9],
+            certificate=row[10],
+        )
+        for row in rows
+    )
+
+
+def of_case(tx: Transaction, case: str) -> Erasure:
+    """Return a request by its name.
+
+    Raises:
+        RequestError: there is none.
+
+    """
+    known = {erasure.case: erasure for erasure in every(tx)}
+    if case not in known:
+        raise RequestError(
+            f"there is no request {case}",
+            hint=nearest(case, known) or "Those there are: isotherm erase list",
+        )
+    return known[case]
+
+
+def of_id(tx: Transaction, id_: str) -> Erasure:
+    """Return a request by its id."""
+    (found,) = (erasure for erasure in every(tx) if erasure.id == id_)
+    return found
+
+
+def note(tx: Transaction, id_: str, move: str, found: Iterable[Forgotten]) -> None:
+    """Write down what a move has taken away; it counts with the transaction's commit."""
+    for item in found:
+        tx.execute(
+            "INSERT INTO isotherm.forgotten VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(id_, move, item.period, item.tier, item.rows),
+                *(json.dumps(item.replaced), json.dumps(item.searched)),
+            ],
+        )
+
+
+def forgotten(tx: Transaction, id_: str) -> tuple[Forgotten, ...]:
+    """Return what was taken away for a request."""
+    rows = tx.execute(
+        "SELECT period, tier, rows, replaced, searched FROM isotherm.forgotten WHERE erasure = ? "
+        "ORDER BY period, tier, move",
+        [id_],
+    )
+    return tuple(
+        Forgotten(*row[:3], tuple(json.loads(row[3])), tuple(json.loads(row[4]))) for row in rows
+    )
+
+
+def end_search(tx: Transaction, id_: str, now: datetime | None) -> None:
+    """Say since when no row is to be found; None where one was found again."""
+    tx.execute("UPDATE isotherm.erasures SET forgotten_at = ? WHERE id = ?", [now, id_])
+
+
+def prove(tx: Transaction, erasure: Erasure, now: datetime, certificate: str, digest: str) -> None:
+    """Keep the certificate, and wipe what identified people."""
+    tx.execute(
+        "UPDATE isotherm.erasures SET proven_at = ?, certificate = ?, subjects = '[]' WHERE id = ?",
+        [now, certificate, erasure.id],
+    )
+    journal.write(
+        tx, now, erasure.dataset, erasure.id, "certified", case=erasure.case, sha256=digest
+    )

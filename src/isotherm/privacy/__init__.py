@@ -1,0 +1,1 @@
+"""The right to be forgotten: finding somebody's records, forgetting them, and proving it."""

@@ -1,0 +1,134 @@
+"""The certificate: what was asked, found and removed, signed, and read by whoever doubts it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ..model.errors import ConfigError, JournalError
+
+VERSION = 1
+ALGORITHM = "Ed25519"
+RESIDUAL = (
+    "backups of the warehouse, and what its own log still holds",
+    "copies that other engines or people have made of the table",
+    "files that were loaded from, and the results of queries",
+)
+"""What no certificate of this lake can speak of."""
+
+
+class Key:
+    """The private key that certificates are signed with, and what is derived from it."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+
+    @classmethod
+    def read(cls, file: Path) -> Key:
+        """Read the key of a lake.
+
+        Raises:
+            ConfigError: it is not there, or is none.
+
+        """
+        try:
+            found = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{file}: there is no key to sign certificates with",
+                hint="Put it back from where it is kept. For a lake that has certified nothing "
+                "yet, make one: isotherm erase --new-key",
+            ) from None
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"{file}: it is no key to sign with: {error}") from error
+        if not isinstance(found, Ed25519PrivateKey):
+            raise ConfigError(f"{file}: it is no key of {ALGORITHM}")
+        return cls(found)
+
+    @classmethod
+    def make(cls, file: Path) -> Key:
+        """Make a key where there is none, which only its owner may read.
+
+        Raises:
+            ConfigError: there is one.
+
+        """
+        private = Ed25519PrivateKey.generate()
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            raise ConfigError(
+                f"{file}: there is a key already, with which certificates were signed"
+            ) from None
+        with os.fdopen(handle, "wb") as target:
+            target.write(
+                private.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                )
+            )
+        return cls(private)
+
+    @property
+    def of_hashes(self) -> bytes:
+        """The key of what stands for people: nobody else can try values against it."""
+        seed = self._private.private_bytes_raw()
+        derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"isotherm data subjects")
+        return derive.derive(seed)
+
+    def sign(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is said with its signature."""
+        public = self._private.public_key().public_bytes_raw()
+        signature = {
+            "algorithm": ALGORITHM,
+            "public_key": base64.b64encode(public).decode(),
+            "value": base64.b64encode(self._private.sign(_canonical(said))).decode(),
+        }
+        return {**said, "signature": signature}
+
+
+def verify(certificate: Mapping[str, Any]) -> str:
+    """Check a certificate's signature, and return the public key that it was made with.
+
+    Raises:
+        JournalError: it does not hold.
+
+    """
+    said = {name: value for name, value in certificate.items() if name != "signature"}
+    try:
+        signature = certificate["signature"]
+        public = base64.b64decode(signature["public_key"])
+        key = Ed25519PublicKey.from_public_bytes(public)
+        key.verify(base64.b64decode(signature["value"]), _canonical(said))
+    except (InvalidSignature, KeyError, TypeError, ValueError) as error:
+        raise JournalError(
+            "the certificate is not what was signed: it was changed, or its signature is not its "
+            "own"
+        ) from error
+    return str(signature["public_key"])
+
+
+def digest(certificate: Mapping[str, Any]) -> str:
+    """Return what the journal notes of a certificate: its SHA-256, hexadecimal."""
+    return hashlib.sha256(_canonical(certificate)).hexdigest()
+
+
+def _canonical(said: Mapping[str, Any]) -> bytes:
+    """Write JSON in the one way that is signed: sorted, without blanks."""
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
