@@ -28,10 +28,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "moves": PORTS | {"control", "plan", "lifecycle"},
     "query": PORTS | {"control", "cost"},
     "check": PORTS | {"control"},
+    "privacy": PORTS | {"control", "plan", "cost"},
 }
 MAY_IMPORT["holding"] = set(MAY_IMPORT)
 MAY_IMPORT["asking"] = MAY_IMPORT["holding"] | {"holding"}
-MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking"}
+MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking", "erasing"}
+MAY_IMPORT["erasing"] = MAY_IMPORT["asking"] | {"asking", "lake"}
 MAY_IMPORT["opening"] = MAY_IMPORT["lake"] | {"lake"}
 MAY_IMPORT["__init__"] = MAY_IMPORT["opening"] | {"opening"}
 MAY_IMPORT["demo"] = MAY_IMPORT["__init__"] | {"cli"}

@@ -30,6 +30,7 @@ from .query.reader import Archived, Options, Reader
 from .query.result import Result
 
 if TYPE_CHECKING:
+    from .erasing import Erasing
     from .load.loader import Loaded, Progress
     from .load.options import ReadOptions
     from .moves.applying import Applied, Limits, Watch
@@ -276,6 +277,13 @@ class Lake(Asking):
 
         with self.warehouse.snapshot() as tx:
             return verify(tx, self.catalog, self.config.datasets)
+
+    @property
+    def erasing(self) -> Erasing:
+        """The right to be forgotten: requests, from the first search to the certificate."""
+        from .erasing import Erasing
+
+        return Erasing(self)
 
     # -- what several of them need
 

@@ -131,7 +131,9 @@ def test_a_scan_by_many_connections_is_of_one_snapshot(
             assert tx.session.digest(f"SELECT id {big}").rows == before[0][0]
 
 
-@pytest.mark.parametrize("order", ["id desc nulls first", "note nulls first, id", "1 NULLS  FIRST, 2"])
+@pytest.mark.parametrize(
+    "order", ["id desc nulls first", "note nulls first, id", "1 NULLS  FIRST, 2"]
+)
 def test_no_hot_row_is_missing_where_nulls_come_first(lake: Lake, order: str) -> None:
     run_sql(lake, "ALTER TABLE trips ADD COLUMN note INTEGER")
     query = f"select id, pickup, note from trips order by {order}"

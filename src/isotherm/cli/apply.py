@@ -33,7 +33,7 @@ from .progress import bar
 
 if TYPE_CHECKING:
     from ..lake import Lake
-    from ..moves.applying import Applied, Limits
+    from ..moves.applying import Applied, Limits, Watch
     from ..moves.runner import Outcome
     from ..plan.plan import Move, Plan
     from ..plan.steps import Step
@@ -95,10 +95,26 @@ def run_plan(
         What was done, and whether it was stopped with moves left.
 
     """
+    with watched(len(plan.moves)) as (watch, stop):
+        try:
+            applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
+        except KeyboardInterrupt as interrupt:
+            for note in getattr(interrupt, "__notes__", ()):
+                err().message(f"{note}. The moves before it are done.")
+            raise
+    stopped = stop[0] and bool(applied.left)
+    if stopped and applied.done:
+        err().message(f"Stopped after: {applied.done[-1].move}")
+    return applied, stopped
+
+
+@contextmanager
+def watched(moves: int) -> Iterator[tuple[Watch, list[bool]]]:
+    """Show how far moves are; the second value says whether Ctrl-C wants an end after this one."""
     from ..moves.applying import Watch
 
     with bar("{task.fields[step]}") as progress, _stopping() as stop:
-        task = progress.add_task("apply", total=len(plan.moves), step="")
+        task = progress.add_task("apply", total=moves, step="")
 
         def on_step(move: Move, step: Step) -> None:
             what = f"{move.kind} {move.dataset} {move.span}"
@@ -110,17 +126,7 @@ def run_plan(
         def on_tagged(done: int, all_: int) -> None:
             progress.update(task, description="tag objects", completed=done, total=all_, step="")
 
-        watch = Watch(on_step, on_done, on_tagged, lambda: stop[0])
-        try:
-            applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
-        except KeyboardInterrupt as interrupt:
-            for note in getattr(interrupt, "__notes__", ()):
-                err().message(f"{note}. The moves before it are done.")
-            raise
-    stopped = stop[0] and bool(applied.left)
-    if stopped and applied.done:
-        err().message(f"Stopped after: {applied.done[-1].move}")
-    return applied, stopped
+        yield Watch(on_step, on_done, on_tagged, lambda: stop[0]), stop
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from ..model.errors import IsothermError
 from . import (
     apply,
     demo,
+    erase,
     explain,
     grants,
     hold,
@@ -61,7 +62,7 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-for _verb in (init, load, status, plan, apply, explain, sql, restore):
+for _verb in (init, load, status, plan, apply, explain, sql, restore, erase):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

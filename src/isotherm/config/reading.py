@@ -21,6 +21,7 @@ from ..model.words import nearest
 from .mistakes import explained, mistake, unknown, unreadable, written
 from .sections import (
     CatalogSection,
+    CertificatesSection,
     DatasetSection,
     PricesSection,
     Sections,
@@ -47,6 +48,7 @@ class Config:
     catalog: CatalogSection
     settings: SettingsSection
     prices: PricesSection
+    certificates: CertificatesSection
     datasets: Mapping[str, Dataset]
 
     @property
@@ -118,6 +120,7 @@ def checked(file: Path, raw: Mapping[str, object]) -> Config:
         sections.catalog,
         _timed(file, sections.settings),
         sections.prices,
+        sections.certificates,
         datasets,
     )
 

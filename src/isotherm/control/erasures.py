@@ -57,6 +57,7 @@ class Forgotten:
 
     Attributes:
         period: The partition; None is the warehouse, whatever the period.
+        kept: Rows of theirs that a case keeps.
         replaced: The objects that held them.
         searched: The ids of the parts that have none of them now.
 
@@ -65,6 +66,7 @@ class Forgotten:
     period: str | None
     tier: str
     rows: int
+    kept: int = 0
     replaced: tuple[str, ...] = ()
     searched: tuple[str, ...] = ()
 
@@ -172,9 +174,9 @@ def note(tx: Transaction, id_: str, move: str, found: Iterable[Forgotten]) -> No
     """Write down what a move has taken away; it counts with the transaction's commit."""
     for item in found:
         tx.execute(
-            "INSERT INTO isotherm.forgotten VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO isotherm.forgotten VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                *(id_, move, item.period, item.tier, item.rows),
+                *(id_, move, item.period, item.tier, item.rows, item.kept),
                 *(json.dumps(item.replaced), json.dumps(item.searched)),
             ],
         )
@@ -183,12 +185,17 @@ def note(tx: Transaction, id_: str, move: str, found: Iterable[Forgotten]) -> No
 def forgotten(tx: Transaction, id_: str) -> tuple[Forgotten, ...]:
     """Return what was taken away for a request."""
     rows = tx.execute(
-        "SELECT period, tier, rows, replaced, searched FROM isotherm.forgotten WHERE erasure = ? "
-        "ORDER BY period, tier, move",
+        "SELECT period, tier, rows, kept, replaced, searched FROM isotherm.forgotten "
+        "WHERE erasure = ? ORDER BY period, tier, move",
         [id_],
     )
     return tuple(
-        Forgotten(*row[:3], tuple(json.loads(row[3])), tuple(json.loads(row[4]))) for row in rows
+        Forgotten(
+            *(row[0], row[1], row[2], row[3]),
+            tuple(json.loads(row[4])),
+            tuple(json.loads(row[5])),
+        )
+        for row in rows
     )
 
 

@@ -83,7 +83,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # of the parts that have no row of theirs now.
         """CREATE TABLE isotherm.forgotten (
             erasure VARCHAR NOT NULL, move VARCHAR NOT NULL, period VARCHAR, tier VARCHAR NOT NULL,
-            rows BIGINT NOT NULL, replaced VARCHAR NOT NULL, searched VARCHAR NOT NULL)""",
+            rows BIGINT NOT NULL, kept BIGINT NOT NULL, replaced VARCHAR NOT NULL,
+            searched VARCHAR NOT NULL)""",
     ),
 )
 

@@ -40,11 +40,20 @@ class Erase(Act):
         return erasures.of_id(self.tx, self.move.request)
 
     @cached_property
-    def match(self) -> str:
-        """The condition of the rows that go: those of the people, but for what a case keeps."""
+    def theirs(self) -> str:
+        """The condition of the people's rows."""
+        return belongs_to(self.request.subjects)
+
+    @cached_property
+    def kept(self) -> str:
+        """The condition of the rows that a case keeps."""
         clock_type = clock_of(self.dataset, self.columns).type
-        kept = held(self.dataset, clock_type, holds.standing(self.tx, self.dataset.name))
-        return f"{belongs_to(self.request.subjects)} AND NOT {kept}"
+        return held(self.dataset, clock_type, holds.standing(self.tx, self.dataset.name))
+
+    @property
+    def match(self) -> str:
+        """The condition of the rows that go."""
+        return f"{self.theirs} AND NOT {self.kept}"
 
     @property
     def sources(self) -> tuple[Part, ...]:
@@ -61,6 +70,7 @@ class Erase(Act):
     def copy(self) -> None:
         """Write every object anew that has rows of theirs, without them, in the same order."""
         self._gone: dict[str, int] = {}
+        self._held = 0
         self._kept: list[tuple[Part, str, Digest]] = []
         if self.of_warehouse:
             self.tx.check_deletable(self.dataset.table)
@@ -100,7 +110,9 @@ class Erase(Act):
             untouched = [part.id for part in self.sources if part.id not in self._gone]
             searched = (*untouched, *(part.id for part in self.change.add))
             names = tuple(map(str, replaced))
-            found = [Forgotten(str(period), tier, sum(self._gone.values()), names, searched)]
+            found = [
+                Forgotten(str(period), tier, sum(self._gone.values()), self._held, names, searched)
+            ]
         erasures.note(self.tx, self.request.id, self.id, found)
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
@@ -136,7 +148,11 @@ class Erase(Act):
         if absent:  # a column that was born later: nobody is named here
             nothing = ", ".join(f"NULL AS {quote(name)}" for name in sorted(absent))
             source = f"(SELECT *, {nothing} FROM {source})"
-        gone = session.execute(f"SELECT count(*) FROM {source} AS t WHERE {self.match}")[0][0]
+        gone, kept = session.execute(
+            f"SELECT count(*) FILTER (WHERE NOT {self.kept}), count(*) FILTER (WHERE {self.kept}) "
+            f"FROM {source} AS t WHERE {self.theirs}"
+        )[0]
+        self._held += kept
         if not gone:
             return None
         self._gone[part.id] = gone

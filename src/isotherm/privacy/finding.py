@@ -129,8 +129,9 @@ def _cold(
         for id_, column in known.items()
         if names[column.name] in wanted
     }
-    urls = {storage.url(part.readable_location): part for part in parts_}
-    source = tx.session.parquet(list(urls), columns)
+    urls = [storage.url(part.readable_location) for part in parts_]
+    files = {_name(url): part for url, part in zip(urls, parts_, strict=True)}
+    source = tx.session.parquet(urls, columns)
     absent = sorted(wanted - {column.name for column in columns.values()})
     if absent:
         nothing = ", ".join(f"NULL AS {quote(name)}" for name in absent)
@@ -139,6 +140,11 @@ def _cold(
         f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
         f"FROM {source} WHERE {theirs} GROUP BY filename"
     )
-    going = {urls[name]: int(gone) for name, gone, _ in rows if gone}
-    staying = {urls[name]: int(left) for name, _, left in rows if left}
+    going = {files[_name(file)]: int(gone) for file, gone, _ in rows if gone}
+    staying = {files[_name(file)]: int(left) for file, _, left in rows if left}
     return going, staying
+
+
+def _name(url: str) -> str:
+    """Return the last part of an object's URL: it holds the move's id, and is used once."""
+    return url.rpartition("/")[2]

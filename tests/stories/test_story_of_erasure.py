@@ -1,0 +1,231 @@
+"""Somebody asks to be forgotten: found in every tier, taken out of it, and that is proven."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ageing import Clock, age, policy, tiers_of, untidy, waiting
+from command_line import CommandLine, words
+from conftest import MakeLake, run_sql
+from databases import PostgresServer
+from isotherm.erasing import Erased
+from isotherm.lake import Lake
+from isotherm.model.errors import ConfigError, JournalError, RequestError
+from isotherm.model.period import Duration, Period
+from isotherm.model.person import DataSubject
+from isotherm.privacy import certificate
+from servers import S3Server
+
+SUBJECT = 'clock = "pickup"\nsubject = ["rider_id", "email"]'
+CONFIG = policy(STANDARD="6 months", STANDARD_IA="9 months", GLACIER="12 months").replace(
+    'clock = "pickup"', SUBJECT
+)
+TABLE = (
+    "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 18) HOUR AS pickup, "
+    "i::INTEGER AS id, (i % 10)::INTEGER AS rider_id, 'r' || (i % 10) || '@x.org' AS email, "
+    "((i % 97) * 1.25)::DECIMAL(9,2) AS fare FROM range(700) t(i)",
+    "INSERT INTO trips VALUES (NULL, 1000, 3, 'r3@x.org', 1), (NULL, 1001, 4, 'r4@x.org', 1)",
+)
+THREE = DataSubject.parse("rider_id=3")
+NOW = datetime(2019, 7, 1)
+
+
+@pytest.fixture(params=["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
+def lake(
+    make_lake: MakeLake,
+    request: pytest.FixtureRequest,
+    s3_server: Callable[[str], S3Server],
+) -> Lake:
+    """Return a lake with hot, cold, archived and restored rows, and rows that never age."""
+    database, _, store = request.param.partition(" on ")
+    config, url = CONFIG, ""
+    if store:
+        server = s3_server(store)
+        config = f'storage.url = "{server.url(server.bucket())}"\n{config}'
+    if database == "postgres":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        url = postgres.database()
+    made = make_lake(config, warehouse=url, clock=Clock(NOW))
+    run_sql(made, *TABLE)
+    age(made)
+    made.apply(made.restore_plan("trips", [Period.parse("2018-04")], Duration.parse("30d")))
+    assert set(tiers_of(made).values()) == {"hot", "STANDARD", "STANDARD_IA", "GLACIER"}
+    made.erasing.new_key()
+    return made
+
+
+def everything(lake: Lake) -> list[tuple[object, ...]]:
+    """Return all rows, the archived ones, too."""
+    closed = [period for period, tier in tiers_of(lake).items() if tier == "GLACIER"]
+    periods = [Period.parse(period) for period in closed]
+    lake.apply(lake.restore_plan("trips", periods, Duration.parse("1 hour")))
+    return lake.sql("select id, rider_id, email, fare from trips order by id").fetchall()
+
+
+def finish(lake: Lake, case: str) -> Erased:
+    """Go on with a request until the grace is over, and the rest is done."""
+    assert isinstance(lake.clock, Clock)
+    for _ in range(4):
+        erased = lake.erasing.run(case)
+        if erased.request.proven_at:
+            return erased
+        lake.clock.forward(timedelta(hours=2))
+    raise AssertionError(erased.waits_for)
+
+
+def test_somebody_is_forgotten_in_every_tier_and_nobody_else(lake: Lake) -> None:
+    before = everything(lake)
+    tiers = tiers_of(lake)
+    found = lake.erasing.find("trips", [THREE])
+    assert found.hot[None] == 1
+    assert found.rows + sum(p.rows for p in found.closed) > 0
+    made = lake.erasing.ask("trips", [THREE], "DSR-7", who="ann")
+    erased = lake.erasing.run("DSR-7")
+    assert not erased.request.proven_at
+    assert "grace" in erased.waits_for
+    left = [row for row in before if row[1] != 3]
+    assert everything(lake) == left
+    erased = finish(lake, "DSR-7")
+    assert everything(lake) == left
+    assert tiers_of(lake) == tiers
+    said = json.loads(erased.request.certificate or "")
+    assert sum(item["rows"] for item in said["removed"]) == len(before) - len(left)
+    assert {item["tier"] for item in said["removed"]} >= {"hot", "STANDARD", "STANDARD_IA"}
+    assert said["second_search"]["rows"] == 0
+    assert said["subjects"] == list(made.hashes)
+    assert said["in_time"]
+    assert lake.erasing.verify(said)
+    assert not untidy(lake)
+    assert erased.request.subjects == ()
+
+
+def test_no_row_no_object_and_no_metadata_speaks_of_them_afterwards(lake: Lake) -> None:
+    with lake.warehouse.snapshot() as tx:
+        old = {str(part.location): part for part in _parts(tx)}
+    lake.erasing.ask("trips", [THREE], "DSR-7")
+    erased = finish(lake, "DSR-7")
+    with lake.warehouse.snapshot() as tx:
+        new = {str(part.location) for part in _parts(tx)}
+    gone = old.keys() - new
+    assert gone
+    for name in gone:
+        assert lake.storage.size(old[name].location) is None
+    assert not waiting(lake)
+    seen = lake.catalog.look("trips")
+    assert seen
+    for snapshot in seen.table.metadata.snapshots:
+        for manifest in snapshot.manifests(seen.table.io):
+            for entry in manifest.fetch_manifest_entry(seen.table.io, discard_deleted=True):
+                assert not any(entry.data_file.file_path.endswith(name) for name in gone)
+    shown = json.dumps([entry.detail for entry in lake.journal()]) + str(erased.request.certificate)
+    assert not re.search(r"r3@x\.org|rider_id=3", shown)
+
+
+def _parts(tx: object) -> tuple[object, ...]:
+    from isotherm.control import parts
+
+    return parts.of_dataset(tx, "trips")  # type: ignore[arg-type,return-value]
+
+
+def test_what_a_case_holds_stays_and_the_certificate_says_so(lake: Lake) -> None:
+    lake.hold("SDNY-1", "trips", [Period.parse("2019-03")], reason="subpoena")
+    lake.hold("SDNY-2", "trips", subjects=[DataSubject.parse("rider_id=4")], reason="subpoena")
+    before = everything(lake)
+    march = lake.sql("select id from trips where date_trunc('month', pickup) = '2019-03-01'")
+    held = {row[0] for row in march.fetchall()}
+    lake.erasing.ask("trips", [THREE, DataSubject.parse("rider_id=4")], "DSR-8")
+    erased = finish(lake, "DSR-8")
+    after = everything(lake)
+    kept = [row for row in before if row[1] != 3 or row[0] in held]
+    assert after == kept
+    said = json.loads(erased.request.certificate or "")
+    assert sum(item["rows"] for item in said["kept"]) == len(
+        [row for row in kept if row[1] in (3, 4)]
+    )
+    assert said["kept"][0]["why"] == ["SDNY-1", "SDNY-2"]
+
+
+def test_rows_that_come_while_it_goes_on_are_found_by_the_next_search(lake: Lake) -> None:
+    lake.erasing.ask("trips", [DataSubject.parse("email=r3@x.org")], "DSR-9")
+    assert not lake.erasing.run("DSR-9").request.proven_at
+    run_sql(lake, "INSERT INTO trips VALUES (TIMESTAMP '2019-06-03', 2000, 3, 'r3@x.org', 1)")
+    finish(lake, "DSR-9")
+    assert not [row for row in everything(lake) if row[1] == 3]
+
+
+# -- at the command line
+
+
+@pytest.fixture
+def small(command: CommandLine, make_lake: MakeLake) -> CommandLine:
+    Path("isotherm.toml").write_text(CONFIG)
+    command("init")
+    import isotherm
+
+    with isotherm.open("isotherm.toml") as lake:
+        run_sql(lake, *TABLE)
+    return command
+
+
+def test_the_command_line_finds_forgets_and_lists(small: CommandLine) -> None:
+    small("apply", "--as-of", "2019-07", "--even-if-uneconomic", "--yes")
+    found = small("erase", "trips", "--subject", "rider_id=3", "--plan-only")
+    words(found.out, ["warehouse", "STANDARD", "to be searched once restored", "rows found"])
+    named = ("erase", "trips", "--subject", "rider_id=3")
+    words(small(*named, "--yes", code=ConfigError.exit_code).err, ["no key", "--new-key"])
+    done = small(*named, "--new-key", "--request", "DSR-1", "--yes")
+    words(done.flat, ["certificate.key", "due by", "go when their grace", "--request DSR-1"])
+    listed = small("erase", "list").out
+    words(listed, ["DSR-1", "forgotten", "29 days"])
+    assert small.rows("select count(*) from trips where rider_id = 3", "--archived", "skip") == [
+        (0,)
+    ]
+    words(
+        small(*named, "--request", "DSR-1", "--yes", code=RequestError.exit_code).err,
+        ["there is a request DSR-1 already"],
+    )
+    words(
+        small("erase", "trips", "--request", "DSR-2", "--yes", code=13).err, ["Did you mean DSR-1"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--subject", "fare=3"), "fare is no column that identifies people"),
+        (("--subject", "rider_id=abc"), "value 1 of rider_id is no INTEGER"),
+        ((), "nobody is named"),
+        (("--file", "nobody.csv"), "nobody.csv cannot be read"),
+        (("--file", "empty.csv"), "names nobody"),
+        (("--file", "torn.csv"), "torn.csv, line 3: it names nobody"),
+    ],
+)
+def test_what_names_nobody_is_refused(
+    small: CommandLine, arguments: tuple[str, ...], said: str
+) -> None:
+    Path("empty.csv").write_text("rider_id\n")
+    Path("torn.csv").write_text("rider_id\n3\n4,5\n")
+    ran = small("erase", "trips", *arguments, "--new-key", "--yes", code=RequestError.exit_code)
+    words(ran.err, [said])
+    assert small.rows("select count(*) from trips") == [(702,)]
+
+
+def test_a_certificate_that_was_changed_is_none(tmp_path: Path) -> None:
+    key = certificate.Key.make(tmp_path / "key")
+    signed = key.sign({"rows": 3, "subjects": ["ab"]})
+    assert certificate.verify(signed)
+    for changed in ({**signed, "rows": 4}, {"rows": 3, "subjects": ["ab"]}, {**signed, "x": 1}):
+        with pytest.raises(JournalError, match="not what was signed"):
+            certificate.verify(changed)
+    with pytest.raises(ConfigError, match="there is a key already"):
+        certificate.Key.make(tmp_path / "key")
+    assert certificate.Key.read(tmp_path / "key").of_hashes == key.of_hashes
+    (tmp_path / "other").write_text("nothing")
+    with pytest.raises(ConfigError, match="no key to sign with"):
+        certificate.Key.read(tmp_path / "other")
