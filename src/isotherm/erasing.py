@@ -258,7 +258,7 @@ class Erasing:
                 if item.rows
             ],
             "kept": [
-                {"where": where, "rows": rows, "why": [hold.case for hold in found.holds]}
+                {"where": where, "rows": rows, "why": sorted({h.case for h in found.holds})}
                 for where, rows in (*found.kept.items(), *_kept_archived(removed))
             ],
             "second_search": {

@@ -13,8 +13,9 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy, waiting
 from conftest import run_sql
 from isotherm.lake import Lake
 from isotherm.model.period import Duration, between
+from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake
 from isotherm.storage.bucket import Bucket
@@ -52,6 +54,7 @@ class Story:
         late: Whether late rows arrive after that.
         restored: Whether the partitions are restored after that.
         asks: Whether the move is a restore that somebody asks for.
+        forgets: The ids of the rows that somebody wants forgotten.
         now: The time at which the move is due.
         after: The tier of each partition once nothing is due any more.
 
@@ -64,9 +67,11 @@ class Story:
     late: bool = False
     restored: bool = False
     asks: bool = False
+    forgets: tuple[int, ...] = ()
     now: datetime = datetime(2019, 7, 1)
 
 
+_SUBJECTS = ('clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]')
 _EARLY = datetime(2019, 2, 1)
 _BOTH = policy(STANDARD="6 months", STANDARD_IA="14 months")
 _ARCHIVE = policy(STANDARD="6 months", GLACIER="14 months")
@@ -79,6 +84,9 @@ STORIES = {
     "restore": Story(policy(GLACIER="6 months"), "GLACIER", early=datetime(2019, 6, 30), asks=True),
     "end of a restore": Story(policy(GLACIER="6 months"), "GLACIER", early=_EARLY, restored=True),
     "reload": Story(policy(STANDARD="6 months"), "hot", then=policy(), early=_EARLY),
+    "erase": Story(
+        policy(STANDARD="6 months").replace(*_SUBJECTS), "STANDARD", early=_EARLY, forgets=(3, 50)
+    ),
     "expire": Story(policy(STANDARD="6 months", expire="14 months"), "gone", early=_EARLY),
 }
 
@@ -117,6 +125,10 @@ def build(story: str, folder: str) -> None:
             )
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
+        if told.forgets:
+            lake.erasing.new_key()
+            whose = [DataSubject.parse(f"id={id_}") for id_ in told.forgets]
+            lake.erasing.ask("trips", whose, "DSR-1")
     if told.then:
         file.write_text(ONE_THREAD + ports + told.then, encoding="utf-8")
 
@@ -125,6 +137,10 @@ def move(lake: Lake, story: str, *periods: str) -> None:
     """Make the story's moves of some periods, or all."""
     if STORIES[story].asks:
         lake.apply(_restores(lake, *(periods or MONTHS)))
+    elif STORIES[story].forgets:
+        plan = lake.erasing.plan("DSR-1")
+        chosen = [m for m in plan.moves if not periods or m.span in periods]
+        lake.apply(replace(plan, moves=tuple(chosen)))
     else:
         lake.apply(plan_of(lake, *periods), limits=Limits(expire=True))
 
@@ -176,6 +192,7 @@ def _survive(told: Story, story: str, folder: str, other_first: bool) -> list[st
         def see(when: str) -> None:
             found = ids(lake)
             allowed = _after_expiry(every) if expires else [every]
+            allowed += _after_erasure(every, told.forgets)
             if found not in allowed:
                 problems.append(f"{when}: {len(found)} rows, {len(set(found))} different ones")
 
@@ -197,7 +214,15 @@ def _survive(told: Story, story: str, folder: str, other_first: bool) -> list[st
         problems += untidy(lake)
         problems += [f"still waiting for its removal: {item}" for item in waiting(lake)]
         see("at last")
+        if told.forgets and set(told.forgets) & set(ids(lake)):
+            problems.append("somebody is still remembered")
     return problems
+
+
+def _after_erasure(every: list[int], forgets: tuple[int, ...]) -> list[list[int]]:
+    """Return what may be seen while somebody is forgotten in partition after partition."""
+    some = [set(chosen) for n in range(1, len(forgets) + 1) for chosen in combinations(forgets, n)]
+    return [[id_ for id_ in every if id_ not in gone] for gone in some]
 
 
 def _after_expiry(every: list[int]) -> list[list[int]]:

@@ -126,7 +126,7 @@ class PostgresTrial(Trial):
 
 
 @pytest.mark.parametrize(
-    ("story", "every"), [("unload", 1), ("append", 2), ("reload", 2), ("expire", 2)]
+    ("story", "every"), [("unload", 1), ("append", 2), ("reload", 2), ("erase", 2), ("expire", 2)]
 )
 def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, every: int, tmp_path: Path, postgres: PostgresServer
