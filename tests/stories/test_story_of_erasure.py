@@ -151,6 +151,33 @@ def test_what_a_case_holds_stays_and_the_certificate_says_so(lake: Lake) -> None
     assert said["kept"][0]["why"] == ["SDNY-1", "SDNY-2"]
 
 
+def test_what_others_have_tagged_and_the_order_of_rows_stay(
+    make_lake: MakeLake, s3_server: Callable[[str], S3Server]
+) -> None:
+    server = s3_server("moto")
+    bucket, client = server.bucket(), server.client()
+    config = policy(STANDARD="6 months").replace('clock = "pickup"', SUBJECT)
+    lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{config}', clock=Clock(NOW))
+    run_sql(lake, *TABLE)
+    age(lake)
+    lake.erasing.new_key()
+    before = {part.period: part for part in lake.explain("trips", Period.parse("2018-05"))[0].parts}
+    (old,) = before.values()
+    tags = [{"Key": "team", "Value": "blue"}]
+    client.put_object_tagging(Bucket=bucket, Key=f"lake/{old.location}", Tagging={"TagSet": tags})
+    read = "select id from read_parquet('{}')"
+    session = lake.warehouse.session()
+    order = [row[0] for row in session.execute(read.format(lake.storage.url(old.location)))]
+    lake.erasing.ask("trips", [THREE], "DSR-7")
+    lake.erasing.run("DSR-7")
+    (new,) = lake.explain("trips", Period.parse("2018-05"))[0].parts
+    after = [row[0] for row in session.execute(read.format(lake.storage.url(new.location)))]
+    session.close()
+    assert after == [id_ for id_ in order if id_ % 10 != 3]
+    found = client.get_object_tagging(Bucket=bucket, Key=f"lake/{new.location}")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in found} == {"team": "blue", "ageing": "14"}
+
+
 def test_rows_that_come_while_it_goes_on_are_found_by_the_next_search(lake: Lake) -> None:
     lake.erasing.ask("trips", [DataSubject.parse("email=r3@x.org")], "DSR-9")
     assert not lake.erasing.run("DSR-9").request.proven_at

@@ -171,6 +171,8 @@ class Erase(Act):
         note = {"isotherm": json.dumps(notes)}
         rows = session.copy(stay, storage.stage(target), ids, note, ordered=True)
         stored = storage.publish(target)
+        if storage.classed:
+            storage.classed.copy_tags(part.location, target)
         made = replace(
             part,
             id=f"{self.id}-{number}",

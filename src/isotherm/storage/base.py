@@ -46,6 +46,10 @@ class Classed(Protocol):
         """
         ...
 
+    def copy_tags(self, source: Location, target: Location) -> None:
+        """Give an object the tags of another that are not Isotherm's."""
+        ...
+
     def classes(self, tier: str, prefix: str) -> Iterator[tuple[Location, str]]:
         """List the objects of a tier whose keys begin so, each with the class that it is in now."""
         ...

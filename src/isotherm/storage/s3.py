@@ -170,6 +170,12 @@ class S3Storage:
         done = [location for location, error in failed.items() if error is None]
         return done, [error for error in failed.values() if error]
 
+    def copy_tags(self, source: Location, target: Location) -> None:
+        """Give an object the tags of another that are not Isotherm's."""
+        found = self._bucket.tags(self._object(source))
+        if theirs := {name: value for name, value in found.items() if name not in OWN_TAGS}:
+            self._bucket.tag(self._object(target), theirs, ())
+
     def classes(self, tier: str, prefix: str) -> Iterator[tuple[Location, str]]:
         """List the objects of a tier whose keys begin so, each with the class that it is in now."""
         root = self._key(f"{tier}/")
