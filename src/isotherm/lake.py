@@ -30,6 +30,7 @@ from .query.reader import Archived, Options, Reader
 from .query.result import Result
 
 if TYPE_CHECKING:
+    from .check.audit import Audited
     from .erasing import Erasing
     from .load.loader import Loaded, Progress
     from .load.options import ReadOptions
@@ -262,6 +263,27 @@ class Lake(Asking):
             self.config.dataset(name)
         with self.warehouse.snapshot() as tx:
             return journal.entries(tx, name, limit)
+
+    def audit(
+        self,
+        name: str | None = None,
+        *,
+        share: float = 0.1,
+        watch: Callable[[int, int], None] = lambda _done, _all: None,
+    ) -> Audited:
+        """Look whether everything is there and unchanged, of one dataset or of all.
+
+        Args:
+            share: Which part of the objects is read whole, 0 to 1.
+            watch: Told how many of how many objects are done.
+
+        """
+        from .check.audit import Auditor
+
+        names = [self.config.dataset(name).name] if name else list(self.config.datasets)
+        with self.warehouse.snapshot() as tx:
+            auditor = Auditor(tx, self.storage, self.catalog, share, watch)
+            return auditor.audit(names)
 
     def verify_journal(self) -> tuple[Head, dict[str, str]]:
         """Follow the journal's chain, and look in it for the heads that Iceberg has noted.

@@ -254,6 +254,15 @@ class IcebergCatalog:
         with _naming(dataset):
             return snapshots.metadata_files(table)
 
+    def files(self, dataset: str, snapshot: int) -> dict[str, int]:
+        """Return the URLs of the data files of a snapshot, with how many rows each has."""
+        table = self._table(dataset)
+        with _naming(dataset):
+            return {
+                task.file.file_path: task.file.record_count
+                for task in table.scan(snapshot_id=snapshot).plan_files()
+            }
+
     def notes(self, dataset: str, pin: Pin) -> dict[str, str]:
         """Return the properties that the pin's snapshot was written with."""
         snapshot = self._table(dataset).snapshot_by_id(pin.snapshot)

@@ -14,6 +14,7 @@ from .. import __version__
 from ..model.errors import IsothermError
 from . import (
     apply,
+    audit,
     demo,
     erase,
     explain,
@@ -62,7 +63,7 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-for _verb in (init, load, status, plan, apply, explain, sql, restore, erase):
+for _verb in (init, load, status, plan, apply, explain, sql, restore, erase, audit):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

@@ -170,6 +170,12 @@ class PendingError(Transient):
     exit_code = 16
 
 
+class AuditError(Terminal):
+    """An audit has found something that is not as it should be."""
+
+    exit_code = 17
+
+
 class BusyError(Transient):
     """Another process holds the warehouse."""
 

@@ -1,0 +1,205 @@
+"""Audit: whether everything is there and unchanged, and what mends what is not.
+
+It looks: at every object by its size and class, at a sample of them by their SHA-256, at Iceberg,
+the journal and what is half done. It changes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from ..catalog.iceberg import IcebergCatalog
+from ..control import intents, parts, pins, removals
+from ..control.pins import PinRow
+from ..model.errors import IsothermError
+from ..model.part import Location, Part
+from ..model.tier import CLASSES
+from ..storage.base import Storage
+from ..warehouse.base import Transaction
+from . import journal
+
+BACKUP = "Put it back from a backup."
+APPLY = "isotherm apply"
+Watch = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        where: The object, the dataset or the table of control.
+        mend: What to do, or to run.
+
+    """
+
+    where: str
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit has looked at, and found.
+
+    Attributes:
+        hashed: So many objects were read and held against their SHA-256.
+
+    """
+
+    partitions: int
+    objects: int
+    bytes: int
+    rows: int
+    hashed: int
+    journal: int
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass
+class Auditor:
+    """Looks at one lake.
+
+    Attributes:
+        share: Which part of the objects is read whole, 0 to 1; one at least where it is not 0.
+        watch: Told how many of how many objects are done.
+
+    """
+
+    tx: Transaction
+    storage: Storage
+    catalog: IcebergCatalog
+    share: float = 0.1
+    watch: Watch = lambda _done, _all: None
+    chosen: random.Random = field(default_factory=random.Random)
+
+    def audit(self, datasets: Sequence[str]) -> Audited:
+        """Look at everything of some datasets."""
+        found: list[Finding] = []
+        every = [part for name in datasets for part in parts.of_dataset(self.tx, name)]
+        sample = self._sample(every)
+        for number, part in enumerate(every, start=1):
+            found += self._object(part, part.location, part in sample)
+            if part.restored:
+                found += self._object(part, part.restored, False)
+            self.watch(number, len(every))
+        found += self._classes(every)
+        for name in datasets:
+            found += self._iceberg(name, [part for part in every if part.dataset == name])
+        found += self._orphans()
+        found += self._half_done()
+        rows, said = self._journal(datasets)
+        return Audited(
+            len({(part.dataset, part.period) for part in every}),
+            len(every),
+            sum(part.bytes for part in every),
+            sum(part.rows for part in every),
+            len(sample),
+            rows,
+            (*found, *said),
+        )
+
+    def _sample(self, every: Sequence[Part]) -> frozenset[Part]:
+        if not self.share or not every:
+            return frozenset()
+        return frozenset(self.chosen.sample(every, max(1, round(len(every) * self.share))))
+
+    def _object(self, part: Part, location: Location, whole: bool) -> Iterator[Finding]:
+        where = f"object {location}, {part.period} of {part.dataset}"
+        try:
+            size = self.storage.size(location)
+            if size is None:
+                yield Finding(where, "is missing", BACKUP)
+            elif size != part.bytes:
+                yield Finding(where, f"has {size} bytes, {part.bytes} were recorded", BACKUP)
+            elif whole and self.storage.sha256(location) != part.sha256:
+                yield Finding(where, f"is changed: its SHA-256 was {part.sha256}", BACKUP)
+        except IsothermError as error:
+            yield Finding(where, f"cannot be read: {error.message}", error.hint or BACKUP)
+
+    def _classes(self, every: Sequence[Part]) -> Iterator[Finding]:
+        """Yield objects that S3 has in another class than theirs."""
+        store = self.storage.classed
+        if store is None:
+            return
+        there: dict[Location, str] = {}
+        for tier in sorted({part.location.tier for part in every}):
+            with suppress(IsothermError):  # what cannot be listed is said of the orphans
+                there.update(store.classes(tier, ""))
+        for part in every:
+            now, right = there.get(part.location), {part.tier.name, part.location.tier}
+            if now and now not in right:
+                yield Finding(
+                    f"object {part.location}, {part.period} of {part.dataset}",
+                    f"is in {now}, and should be in {part.tier}",
+                    "Somebody else has moved it: look at isotherm lifecycle show",
+                )
+
+    def _iceberg(self, name: str, kept: Sequence[Part]) -> Iterator[Finding]:
+        where = f"the Iceberg table of {name}"
+        pin = pins.latest(self.tx, name)
+        try:
+            if not self.catalog.exists(name):
+                if pin:
+                    yield Finding(where, "is not in the catalogue", BACKUP)
+                return
+            if pin and self.catalog.head(name).snapshot != pin.snapshot:
+                yield Finding(where, "is not at the pin: other engines see another state", APPLY)
+            yield from self._files(where, name, pin, kept)
+        except IsothermError as error:
+            yield Finding(where, f"cannot be read: {error.message}", error.hint or BACKUP)
+
+    def _files(
+        self, where: str, name: str, pin: PinRow | None, kept: Sequence[Part]
+    ) -> Iterator[Finding]:
+        if pin is None:
+            return
+        seen = self.catalog.files(name, pin.snapshot)
+        ours = {
+            self.storage.url(part.readable_location): part for part in kept if part.pinned_location
+        }
+        for url in sorted(seen.keys() - ours.keys()):
+            yield Finding(where, f"names {url}, which control does not know", BACKUP)
+        for url in sorted(ours.keys() - seen.keys()):
+            yield Finding(where, f"does not name {url}, which control knows", BACKUP)
+        for url, part in ours.items():
+            if url in seen and seen[url] != part.rows:
+                what = f"says {seen[url]} rows of {url}, control {part.rows}"
+                yield Finding(where, what, BACKUP)
+
+    def _orphans(self) -> Iterator[Finding]:
+        """Yield objects that nobody needs, and nobody is about to remove."""
+        names = [row[0] for row in self.tx.execute("SELECT DISTINCT dataset FROM isotherm.parts")]
+        every = [part for name in names for part in parts.of_dataset(self.tx, name)]
+        needed = {part.location for part in every} | {p.restored for p in every if p.restored}
+        open_ = intents.in_state(self.tx, intents.OPEN)
+        begun = {place for intent in open_ for place in intent.locations}
+        going = removals.waiting(self.tx)
+        used = parts.places(self.tx)
+        for tier in CLASSES:
+            try:
+                for item in self.storage.list(tier):
+                    if item.key.endswith(".parquet") and item not in needed | begun | going:
+                        yield Finding(
+                            f"object {item}", "is nobody's", "Look at it, and remove it by hand."
+                        )
+            except IsothermError as error:
+                if tier in used:  # a folder of a class that has no object need not be there
+                    yield Finding(
+                        f"the objects of {tier}", f"cannot be listed: {error.message}", ""
+                    )
+
+    def _half_done(self) -> Iterator[Finding]:
+        for intent in intents.in_state(self.tx, intents.OPEN):
+            what = f"was begun at {intent.begun_at:%Y-%m-%d %H:%M} and has not ended"
+            yield Finding(f"{intent.kind} of {intent.dataset} {intent.move}", what, APPLY)
+
+    def _journal(self, datasets: Iterable[str]) -> tuple[int, list[Finding]]:
+        try:
+            head, _ = journal.verify(self.tx, self.catalog, datasets)
+        except IsothermError as error:
+            return 0, [Finding("the journal", error.message, error.hint or BACKUP)]
+        return head.seq, []
