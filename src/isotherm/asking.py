@@ -5,10 +5,15 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from .control import holds, inventory, requests
+import stamina
+
+from .control import datasets, holds, inventory, requests
+from .engine.matching import as_they_are_kept
 from .holding import Holding
-from .model.errors import RequestError
+from .model.dataset import Dataset
+from .model.errors import ConflictError, RequestError
 from .model.hold import Hold
 from .model.period import Period
 from .model.person import DataSubject
@@ -71,13 +76,23 @@ class Asking(Holding):
         for subject in whose:
             dataset.check_subject(subject)
         ends = (min(periods), max(periods)) if periods else None
-        with self.warehouse.transaction() as tx:
-            if ends:
-                _check_there(inventory.take(tx, dataset).partitions, ends, name)
-            wanted = Hold("", case, name, ends, whose, reason, self.clock(), who or whoami())
-            placed = holds.place(tx, wanted)
+        wanted = Hold("", case, name, ends, whose, reason, self.clock(), who or whoami())
+        for attempt in stamina.retry_context(on=ConflictError, attempts=5):
+            with attempt:
+                placed = self._place(dataset, wanted)
         self._seal()
         return placed
+
+    def _place(self, dataset: Dataset, wanted: Hold) -> Hold:
+        with self.warehouse.transaction() as tx:
+            if wanted.periods:
+                there = inventory.take(tx, dataset).partitions
+                _check_there(there, wanted.periods, dataset.name)
+            types = {column.name: column.type for column in tx.columns(dataset.table)}
+            whose = as_they_are_kept(tx.session, wanted.subjects, types)
+            datasets.remember(tx, dataset, wanted.placed_at)
+            datasets.touch(tx, dataset.name)
+            return holds.place(tx, replace(wanted, subjects=whose))
 
     def release(
         self, case: str, name: str | None = None, *, reason: str = "", who: str | None = None

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .asking import whoami
-from .control import erasures, journal, migrations, removals
-from .control.erasures import Erasure, Forgotten
-from .model.errors import RequestError
+from .control import datasets, erasures, journal, migrations, removals
+from .control.erasures import Erasure
+from .model.errors import JournalError, RequestError
+from .model.hold import Hold
 from .model.part import Location
-from .model.period import Duration
+from .model.period import Duration, Period
 from .model.person import DataSubject
 from .model.tier import TIERS
 from .plan.plan import Plan
 from .privacy import certificate
 from .privacy.certificate import Key
-from .privacy.finding import Found, find
+from .privacy.finding import QUARANTINE, WAREHOUSE, Finder, Found
 from .privacy.planning import make_erase_plan
+from .warehouse.attached import AttachedTransaction
 
 if TYPE_CHECKING:
     from .lake import Lake
@@ -78,12 +81,9 @@ class Erasing:
             RequestError: they are not named by columns that identify people there.
 
         """
-        dataset, whose = self._lake.config.dataset(name), tuple(sorted(set(subjects)))
-        if not whose:
-            raise RequestError("nobody is named", hint="Say who: --subject COLUMN=VALUE")
-        for subject in whose:
-            dataset.check_subject(subject)
-        return self._search(name, whose)
+        whose = self._checked(name, subjects)
+        with self._finder(name) as finder:
+            return finder.find(finder.named(whose))
 
     def ask(
         self,
@@ -105,14 +105,16 @@ class Erasing:
             ConfigError: there is no key to sign the certificate with.
 
         """
-        lake, whose = self._lake, tuple(sorted(set(subjects)))
-        key = Key.read(self.key_file)
-        self.find(name, whose)  # what cannot be searched for is refused before it is written down
+        lake, key = self._lake, Key.read(self.key_file)
+        checked = self._checked(name, subjects)
+        with self._finder(name) as finder:
+            whose = tuple(sorted(set(finder.named(checked))))
         now = lake.clock()
         due = (within or lake.config.certificates.within).after(now)
         hashes = tuple(subject.hashed(key.of_hashes) for subject in whose)
         wanted = Erasure("", case, name, whose, hashes, now, who or whoami(), due)
         with lake.warehouse.transaction() as tx:
+            datasets.remember(tx, lake.config.dataset(name), now)
             made = erasures.ask(tx, wanted)
         lake._seal()
         return made
@@ -139,8 +141,11 @@ class Erasing:
             RequestError: there is none.
 
         """
-        request = self.request(case)
-        return self._plan(request, self._found(request))
+        lake, request = self._lake, self.request(case)
+        with self._finder(request.dataset) as finder:
+            found = self._found(finder, request)
+        (subject,) = lake._subjects(request.dataset)
+        return make_erase_plan(subject, request, found, lake.clock(), lake.prices)
 
     def run(self, case: str, *, limits: Limits | None = None, watch: Watch | None = None) -> Erased:
         """Go on with a request as far as that is possible now.
@@ -154,20 +159,22 @@ class Erasing:
         if request.proven_at:
             return Erased(request, None)
         key = Key.read(self.key_file)
-        plan = self._plan(request, self._found(request))
+        plan = self.plan(case)
+        if plan.moves and request.forgotten_at:  # somebody has come back meanwhile
+            with lake.warehouse.transaction() as tx:
+                erasures.end_search(tx, request.id, None)
+            request = replace(request, forgotten_at=None)
         applied = lake.apply(plan, limits=limits, watch=watch)
-        found = self._found(request)
         if applied.waiting:
             return Erased(request, applied, "the archive is still fetching; run it again then")
-        if left := found.rows or len(found.closed):
-            return Erased(request, applied, f"{left} rows or archived objects are left to do")
-        if request.forgotten_at is None:
-            with lake.warehouse.transaction() as tx:
-                erasures.end_search(tx, request.id, lake.clock())
-        if waits := self._left(request):
-            return Erased(self.request(case), applied, waits)
-        self._prove(self.request(case), found, key)
-        return Erased(self.request(case), applied)
+        if applied.left:
+            return Erased(request, applied, f"{len(applied.left)} moves are left to make")
+        if applied.untidy:
+            return Erased(request, applied, f"not all is cleared away: {applied.untidy[0].message}")
+        with lake.warehouse.transaction() as tx:
+            waits = self._end(tx, request, key)
+        lake._seal()
+        return Erased(self.request(case), applied, waits)
 
     def verify(self, said: Mapping[str, Any]) -> bool:
         """Check a certificate: its signature, that the key is this lake's, and the journal.
@@ -179,7 +186,10 @@ class Erasing:
             JournalError: it was changed.
 
         """
-        certificate.verify(said)
+        public = certificate.verify(said)
+        if public != Key.read(self.key_file).public:
+            raise JournalError("the certificate was signed with another key than this lake's")
+        self._lake.verify_journal()
         wanted = certificate.digest(said)
         return any(
             entry.event == "certified" and entry.detail.get("sha256") == wanted
@@ -188,56 +198,90 @@ class Erasing:
 
     # -- what several of them need
 
-    def _search(self, name: str, whose: tuple[DataSubject, ...]) -> Found:
-        lake = self._lake
-        lake._reach()
-        readable_at = lake.config.settings.restore_margin.after(lake.clock())
-        with lake.warehouse.snapshot() as tx:
-            return find(
-                tx, lake.storage, lake.catalog, lake.config.dataset(name), whose, readable_at
-            )
+    def _checked(self, name: str, subjects: Iterable[DataSubject]) -> tuple[DataSubject, ...]:
+        dataset, whose = self._lake.config.dataset(name), tuple(sorted(set(subjects)))
+        if not whose:
+            raise RequestError("nobody is named", hint="Say who: --subject COLUMN=VALUE")
+        for subject in whose:
+            dataset.check_subject(subject)
+        return whose
 
-    def _found(self, request: Erasure) -> Found:
-        """Search anew, without the archived parts that were searched for this request."""
-        found = self._search(request.dataset, request.subjects)
+    @contextmanager
+    def _finder(self, name: str) -> Iterator[Finder]:
+        self._lake._reach()
         with self._lake.warehouse.snapshot() as tx:
-            done = {id_ for item in erasures.forgotten(tx, request.id) for id_ in item.searched}
-        return replace(found, closed=tuple(part for part in found.closed if part.id not in done))
+            yield self._on(tx, name)
 
-    def _plan(self, request: Erasure, found: Found) -> Plan:
+    def _on(self, tx: AttachedTransaction, name: str) -> Finder:
         lake = self._lake
-        (subject,) = lake._subjects(request.dataset)
-        return make_erase_plan(subject, request, found, lake.clock(), lake.prices)
+        readable_at = lake.config.settings.restore_margin.after(lake.clock())
+        return Finder(tx, lake.storage, lake.catalog, lake.config.dataset(name), readable_at)
 
-    def _left(self, request: Erasure) -> str:
-        """Say what of the replaced objects is still there; nothing once all is gone."""
+    @staticmethod
+    def _found(finder: Finder, request: Erasure) -> Found:
+        """Search anew, but for the archived parts that were searched for this request.
+
+        One that a hold has kept rows of is searched again once that hold is gone.
+        """
+        found = finder.find(request.subjects)
+        standing = {hold.id for hold in found.holds}
+        done = {
+            part
+            for item in erasures.forgotten(finder.tx, request.id)
+            for part, kept_by in item.searched.items()
+            if standing.issuperset(kept_by)
+        }
+        left = tuple(part for part in found.archived if part.id not in done)
+        return replace(found, archived=left)
+
+    def _end(self, tx: AttachedTransaction, request: Erasure, key: Key) -> str:
+        """Search a last time, and prove it where nothing is left; say what it waits for.
+
+        In the transaction that proves it: a row that comes later comes after the certificate.
+        """
         lake = self._lake
-        with lake.warehouse.snapshot() as tx:
-            replaced = self._replaced(tx, request)
-            waiting = removals.waiting(tx)
-        if due := replaced & waiting:
-            grace = lake.config.settings.grace
-            return f"{len(due)} replaced objects go when their grace of {grace} is over"
-        if metadata := [item for item in waiting if item.tier == "iceberg"]:
-            grace = lake.config.settings.grace
-            return f"{len(metadata)} old metadata files go when their grace of {grace} is over"
+        now, found = lake.clock(), self._found(self._on(tx, request.dataset), request)
+        if found.rows or found.archived:
+            erasures.end_search(tx, request.id, None)
+            return f"{found.rows} rows, {len(found.archived)} archived objects are left to do"
+        if request.forgotten_at is None:
+            erasures.end_search(tx, request.id, now)
+            request = replace(request, forgotten_at=now)
+        if waits := self._left(tx, request):
+            return waits
+        signed = key.sign(self._said(tx, request, found, now))
+        text, digest = json.dumps(signed, indent=2), certificate.digest(signed)
+        erasures.prove(tx, request, now, text, digest)
+        return ""
+
+    def _left(self, tx: AttachedTransaction, request: Erasure) -> str:
+        """Say what is still there of what was replaced before they were forgotten, by any move."""
+        lake = self._lake
+        grace = lake.config.settings.grace
+        until = grace.after(request.forgotten_at or lake.clock())
+        if due := removals.of_dataset(tx, request.dataset, until):
+            return f"{len(due)} replaced files go when their grace of {grace} is over"
+        names = {name for item in erasures.forgotten(tx, request.id) for name in item.replaced}
+        replaced = (Location(*name.split("/", 1)) for name in sorted(names))
         still = [str(item) for item in replaced if lake.storage.size(item) is not None]
         return f"{', '.join(still)} cannot be removed" if still else ""
 
-    @staticmethod
-    def _replaced(tx: Any, request: Erasure) -> frozenset[Location]:
-        names = (name for item in erasures.forgotten(tx, request.id) for name in item.replaced)
-        return frozenset(Location(*name.split("/", 1)) for name in names)
-
-    def _prove(self, request: Erasure, found: Found, key: Key) -> None:
-        """Sign what was done, keep it, and wipe what identified people."""
-        lake, now = self._lake, self._lake.clock()
-        with lake.warehouse.snapshot() as tx:
-            removed = erasures.forgotten(tx, request.id)
-            head, lake_id = journal.head(tx), migrations.lake_id(tx)
-        said = {
+    def _said(
+        self, tx: AttachedTransaction, request: Erasure, found: Found, now: datetime
+    ) -> dict[str, Any]:
+        """Return what the certificate says."""
+        removed = erasures.forgotten(tx, request.id)
+        standing = {hold.id for hold in found.holds}
+        archived = {
+            item.period: item.kept
+            for item in removed
+            if item.tier in _ARCHIVES and item.kept and item.period
+            if all(standing.issuperset(kept_by) for kept_by in item.searched.values())
+        }
+        kept = archived | dict(found.kept)
+        return {
             "version": certificate.VERSION,
-            "lake": lake_id,
+            "lake": migrations.lake_id(tx),
             "dataset": request.dataset,
             "request": request.case,
             "subjects": list(request.hashes),
@@ -252,38 +296,26 @@ class Erasing:
                     "where": item.period or item.tier,
                     "tier": item.tier,
                     "rows": item.rows,
-                    "objects": len(item.replaced),
+                    "objects": sum("/restored/" not in name for name in item.replaced),
                 }
                 for item in removed
                 if item.rows
             ],
             "kept": [
-                {"where": where, "rows": rows, "why": sorted({h.case for h in found.holds})}
-                for where, rows in (*found.kept.items(), *_kept_archived(removed))
+                {"where": where, "rows": rows, "why": _cases(found.holds, where)}
+                for where, rows in sorted(kept.items())
             ],
-            "second_search": {
-                "rows": found.rows,
-                "objects_searched": found.searched,
-                "archived_objects_searched_before": sum(
-                    len(item.searched) for item in removed if item.tier in _ARCHIVES
-                ),
-                "replaced_objects_left": 0,
-            },
+            "second_search": {"rows": found.rows, "objects": found.objects},
             "cannot_speak_of": list(certificate.RESIDUAL),
-            "journal_head": str(head),
+            "journal_head": str(journal.head(tx)),
         }
-        signed = key.sign(said)
-        text = json.dumps(signed, indent=2)
-        with lake.warehouse.transaction() as tx:
-            erasures.prove(tx, request, now, text, certificate.digest(signed))
-        lake._seal()
 
 
 _ARCHIVES = frozenset(name for name, tier in TIERS.items() if tier.archived)
 
 
-def _kept_archived(removed: Iterable[Forgotten]) -> Iterator[tuple[str, int]]:
-    """Yield what was kept of archived partitions: the last search cannot look into them."""
-    for item in removed:
-        if item.tier in _ARCHIVES and item.kept and item.period:
-            yield item.period, item.kept
+def _cases(holds: Iterable[Hold], where: str) -> list[str]:
+    """Return the cases that may keep rows there."""
+    if where in (WAREHOUSE, QUARANTINE):
+        return sorted({hold.case for hold in holds})
+    return sorted({hold.case for hold in holds if hold.covers(Period.parse(where))})

@@ -211,7 +211,7 @@ def _show_found(found: Found) -> None:
     for where, kept in found.kept.items():
         cases = ", ".join(hold.case for hold in found.holds)
         console.message(f"{counted(kept, 'row')} in {where} stay: held for {cases}", style="yellow")
-    for part in found.closed:
+    for part in found.archived:
         console.message(
             f"{part.period} in {part.tier}: {size(part.bytes)}, to be searched once restored",
             style="yellow",
@@ -267,7 +267,7 @@ def _found_json(found: Found) -> dict[str, object]:
         ],
         "archived": [
             {"period": str(part.period), "tier": part.tier.name, "bytes": part.bytes}
-            for part in found.closed
+            for part in found.archived
         ],
         "quarantine": found.quarantine,
         "kept": [{"where": where, "rows": rows} for where, rows in found.kept.items()],

@@ -12,6 +12,8 @@ from ..model.dataset import Dataset, TableName
 from ..model.errors import ConfigError
 from ..warehouse.base import Transaction
 
+_COLUMNS = "dataset, table_name, clock, unit, created_at"
+
 
 def remember(tx: Transaction, dataset: Dataset, now: datetime) -> None:
     """Write a dataset down, and where its table is now."""
@@ -19,13 +21,23 @@ def remember(tx: Transaction, dataset: Dataset, now: datetime) -> None:
     rows = tx.execute("SELECT table_name FROM isotherm.datasets WHERE dataset = ?", [dataset.name])
     if not rows:
         tx.execute(
-            "INSERT INTO isotherm.datasets VALUES (?, ?, ?, ?, ?)",
+            f"INSERT INTO isotherm.datasets ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
             [dataset.name, table, dataset.clock, dataset.unit.value, now],
         )
     elif rows[0][0] != table:
         tx.execute(
             "UPDATE isotherm.datasets SET table_name = ? WHERE dataset = ?", [table, dataset.name]
         )
+
+
+def touch(tx: Transaction, name: str) -> None:
+    """Meet whoever else does this at the same time: of two transactions one then fails.
+
+    What is deleted and what is held must not pass each other unseen.
+    """
+    tx.execute(
+        "UPDATE isotherm.datasets SET touched = coalesce(touched, 0) + 1 WHERE dataset = ?", [name]
+    )
 
 
 def remembered(tx: Transaction, name: str) -> tuple[TableName, str] | None:

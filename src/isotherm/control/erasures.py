@@ -6,12 +6,14 @@ What identifies people stands here as long as it is needed to find them, and is 
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..model.errors import RequestError
+from ..model.hold import Hold
 from ..model.person import DataSubject
 from ..model.words import nearest
 from ..warehouse.base import Transaction
@@ -59,7 +61,8 @@ class Forgotten:
         period: The partition; None is the warehouse, whatever the period.
         kept: Rows of theirs that a case keeps.
         replaced: The objects that held them.
-        searched: The ids of the parts that have none of them now.
+        searched: The parts that have none of them now but what holds keep: ids of the holds, by
+            the part's id.
 
     """
 
@@ -68,7 +71,7 @@ class Forgotten:
     rows: int
     kept: int = 0
     replaced: tuple[str, ...] = ()
-    searched: tuple[str, ...] = ()
+    searched: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def ask(tx: Transaction, wanted: Erasure) -> Erasure:
@@ -193,7 +196,7 @@ def forgotten(tx: Transaction, id_: str) -> tuple[Forgotten, ...]:
         Forgotten(
             *(row[0], row[1], row[2], row[3]),
             tuple(json.loads(row[4])),
-            tuple(json.loads(row[5])),
+            json.loads(row[5]),
         )
         for row in rows
     )
@@ -213,3 +216,38 @@ def prove(tx: Transaction, erasure: Erasure, now: datetime, certificate: str, di
     journal.write(
         tx, now, erasure.dataset, erasure.id, "certified", case=erasure.case, sha256=digest
     )
+
+
+def keeps_quarantine(standing: Iterable[Hold]) -> bool:
+    """Say whether a case keeps rows in quarantine: nobody knows of which period they are."""
+    return any(hold.periods is None for hold in standing)
+
+
+def quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
+    """Count the rows in quarantine that name one of some people."""
+    return sum(
+        int(tx.execute(f"SELECT count(*) FROM isotherm.quarantine WHERE {_NAMES}", values)[0][0])
+        for values in _naming(dataset, subjects)
+    )
+
+
+def drop_quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
+    """Delete the rows in quarantine that name one of some people, and return their number."""
+    gone = 0
+    for values in _naming(dataset, subjects):
+        found = tx.execute(f"DELETE FROM isotherm.quarantine WHERE {_NAMES}", values)
+        gone += int(found[0][0]) if found else 0
+    return gone
+
+
+_NAMES = (
+    "dataset = ? AND list_bool_and(list_transform(?::VARCHAR[], name -> "
+    "regexp_matches(concat_ws(' ', raw, reason), name)))"
+)
+"""Rows that name somebody: all its values stand in them, each as a word of its own."""
+
+
+def _naming(dataset: str, subjects: Iterable[DataSubject]) -> Iterator[tuple[str, list[str]]]:
+    for subject in subjects:
+        words = [rf"(^|[^\pL\pN]){re.escape(value)}($|[^\pL\pN])" for _, value in subject.values]
+        yield dataset, words

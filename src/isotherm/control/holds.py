@@ -74,7 +74,8 @@ def release(
         )
     for hold in found:
         tx.execute(
-            "UPDATE isotherm.holds SET released_at = ?, released_by = ? WHERE id = ?",
+            "UPDATE isotherm.holds SET released_at = ?, released_by = ?, subjects = '[]' "
+            "WHERE id = ?",
             [now, who, hold.id],
         )
         _note(tx, hold, "released", now, who, reason)

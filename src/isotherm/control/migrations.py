@@ -71,6 +71,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             first_period VARCHAR, last_period VARCHAR, subjects VARCHAR NOT NULL,
             reason VARCHAR NOT NULL, placed_at TIMESTAMP NOT NULL, placed_by VARCHAR NOT NULL,
             released_at TIMESTAMP, released_by VARCHAR)""",
+        # Counted by what deletes and by what holds, so that they meet.
+        "ALTER TABLE isotherm.datasets ADD COLUMN touched BIGINT",
     ),
     (
         # Whom somebody wants forgotten: subjects as in holds, wiped once that is proven.

@@ -42,6 +42,21 @@ def waiting(tx: Transaction) -> frozenset[Location]:
     return frozenset(Location(place, key) for place, key in rows)
 
 
+def of_dataset(tx: Transaction, dataset: str, until: datetime) -> frozenset[Location]:
+    """Return the objects of a dataset that are to be removed, and were replaced before a time.
+
+    Args:
+        until: When their grace is over, at the latest.
+
+    """
+    rows = tx.execute(
+        "SELECT place, key FROM isotherm.removals WHERE (not_before IS NULL OR not_before <= ?) "
+        "AND (starts_with(key, ? || '/') OR starts_with(key, 'restored/' || ? || '/'))",
+        [until, dataset, dataset],
+    )
+    return frozenset(Location(place, key) for place, key in rows)
+
+
 def done(tx: Transaction, locations: Iterable[Location]) -> None:
     """Forget objects that are gone, or that are needed after all."""
     for location in locations:

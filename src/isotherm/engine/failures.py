@@ -62,6 +62,8 @@ _POSTGRES: tuple[tuple[re.Pattern[str], Failure], ...] = (
 """What PostgreSQL says, which the engine raises under classes of its own."""
 
 _ECHO = re.compile(r'^(?:[A-Za-z ]*Error: )?Failed to [a-z ]+ "?.*?(?=ERROR:  )', re.DOTALL)
+_QUOTED = re.compile(r'^(?:[A-Za-z ]*Error: )?Failed to [a-z ]+ ".*": ', re.DOTALL)
+_QUOTES = re.compile(r"\n(?:CONTEXT|QUERY|STATEMENT|LINE \d+):")
 _CONNECTION = re.compile(r'(?:IO Error: )?Unable to connect to Postgres at ".*": ')
 """What stands before PostgreSQL's own words: the SQL that Isotherm made, how it was connected."""
 
@@ -88,5 +90,5 @@ def failure(error: BaseException) -> Failure | None:
 
 def words(error: BaseException) -> str:
     """Return what an error says, without SQL that Isotherm made, or how a server was reached."""
-    said = _CONNECTION.sub("", _ECHO.sub("", str(error)))
-    return said.partition("\nCONTEXT:")[0].strip()
+    said = _CONNECTION.sub("", _QUOTED.sub("", _ECHO.sub("", str(error))))
+    return _QUOTES.split(said, maxsplit=1)[0].strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..model.dataset import Dataset
 from ..model.errors import RequestError, SchemaError
@@ -13,31 +14,47 @@ from .base import Session
 from .sql import quote, text, within
 
 NOBODY = "FALSE"
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 
 
-def belongs_to(subjects: Iterable[DataSubject]) -> str:
-    """Return the condition of rows that are somebody's: never NULL, for whatever row."""
+def belongs_to(subjects: Iterable[DataSubject], types: Mapping[str, str] | None = None) -> str:
+    """Return the condition of rows that are somebody's; it may be NULL where it does not hold.
+
+    Args:
+        types: Of the columns, where they are not those that the values were checked against: a
+            value that none of the type can be is nobody's there. PostgreSQL has no word for that.
+
+    """
     groups: dict[tuple[str, ...], list[DataSubject]] = defaultdict(list)
     for subject in subjects:
         groups[subject.columns].append(subject)
-    found = [_of_group(columns, group) for columns, group in sorted(groups.items())]
-    return f"coalesce({' OR '.join(found)}, FALSE)" if found else NOBODY
+    found = [_of_group(names, group, types) for names, group in sorted(groups.items())]
+    return f"({' OR '.join(found)})" if found else NOBODY
 
 
-def held(dataset: Dataset, clock_type: str, holds: Iterable[Hold]) -> str:
-    """Return the condition of rows that some case keeps: never NULL."""
+def held(
+    dataset: Dataset,
+    clock_type: str,
+    holds: Iterable[Hold],
+    types: Mapping[str, str] | None = None,
+) -> str:
+    """Return the condition of rows that some case keeps: never NULL.
+
+    Whether rows age at all makes no difference to a case.
+    """
+    unbound = replace(dataset, earliest=None, latest=None)
     found = []
     for hold in holds:
-        where = within(dataset, clock_type, *hold.periods) if hold.periods else "TRUE"
-        whose = belongs_to(hold.subjects) if hold.subjects else "TRUE"
+        where = within(unbound, clock_type, *hold.periods) if hold.periods else "TRUE"
+        whose = belongs_to(hold.subjects, types) if hold.subjects else "TRUE"
         found.append(f"({where} AND {whose})")
     return f"coalesce({' OR '.join(found)}, FALSE)" if found else NOBODY
 
 
-def check_values(
+def as_they_are_kept(
     session: Session, subjects: Sequence[DataSubject], types: Mapping[str, str]
-) -> None:
-    """Check that what identifies people can stand in its columns.
+) -> tuple[DataSubject, ...]:
+    """Return data subjects with their values written as the columns write them.
 
     Args:
         types: Of the columns of the table.
@@ -47,31 +64,59 @@ def check_values(
         RequestError: a value is none of its type; it is not shown.
 
     """
-    values: dict[str, list[str]] = defaultdict(list)
-    for subject in subjects:
-        for name, value in subject.values:
-            values[name].append(value)
-    for name, found in values.items():
-        if name not in types:
-            raise SchemaError(f"the table has no column {name}, which identifies people")
-        rows = session.execute(
-            f"SELECT i FROM (SELECT unnest(?) AS v, unnest(range(len(?))) AS i) "
-            f"WHERE TRY_CAST(v AS {types[name]}) IS NULL ORDER BY i LIMIT 1",
-            [found, found],
+    names = sorted({name for subject in subjects for name in subject.columns})
+    written = {name: _written(session, name, subjects, types) for name in names}
+    return tuple(
+        sorted(
+            DataSubject(tuple((name, written[name][value]) for name, value in subject.values))
+            for subject in subjects
         )
-        if rows:
+    )
+
+
+def _written(
+    session: Session, name: str, subjects: Sequence[DataSubject], types: Mapping[str, str]
+) -> dict[str, str]:
+    if name not in types:
+        raise SchemaError(f"the table has no column {name}, which identifies people")
+    given = [value for subject in subjects for column, value in subject.values if column == name]
+    type_ = types[name] if types[name][:1].isupper() else "VARCHAR"
+    rows = session.execute(
+        f"SELECT v, CAST(TRY_CAST(v AS {type_}) AS VARCHAR) FROM (SELECT unnest(?) AS v)", [given]
+    )
+    found: dict[str, str | None] = dict(rows)
+    for number, value in enumerate(given, start=1):
+        whole = type_ not in _WHOLE or value.removeprefix("-").isdecimal()
+        written = found[value]
+        same = not type_.startswith("DECIMAL") or _same_number(value, written or "")
+        if written is None or not whole or not same:
             raise RequestError(
-                f"value {rows[0][0] + 1} of {name} is no {types[name]}",
+                f"value {number} of {name} is no {types[name]}",
                 hint="Nothing was changed. Look at what identifies the data subjects.",
             )
+    return {value: written for value, written in found.items() if written is not None}
 
 
-def _of_group(columns: tuple[str, ...], group: Sequence[DataSubject]) -> str:
-    if len(columns) == 1:
-        listed = ", ".join(text(subject.values[0][1]) for subject in group)
-        return f"{quote(columns[0])} IN ({listed})"
+def _same_number(value: str, written: str) -> bool:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return Decimal(value) == Decimal(written)
+    except InvalidOperation:
+        return False
+
+
+def _of_group(
+    names: tuple[str, ...], group: Sequence[DataSubject], types: Mapping[str, str] | None
+) -> str:
+    def literal(name: str, value: str) -> str:
+        return f"TRY_CAST({text(value)} AS {types[name]})" if types else text(value)
+
+    if len(names) == 1:
+        listed = ", ".join(literal(*subject.values[0]) for subject in group)
+        return f"{quote(names[0])} IN ({listed})"
     each = (
-        " AND ".join(f"{quote(name)} = {text(value)}" for name, value in subject.values)
+        " AND ".join(f"{quote(name)} = {literal(name, value)}" for name, value in subject.values)
         for subject in group
     )
     return " OR ".join(f"({condition})" for condition in each)

@@ -34,10 +34,6 @@ class Hold:
         """Say whether it keeps something of a partition."""
         return self.periods is None or self.periods[0] <= period <= self.periods[1]
 
-    def keeps(self, subject: DataSubject) -> bool:
-        """Say whether it keeps the records of somebody."""
-        return not self.subjects or subject in self.subjects
-
     @property
     def scope(self) -> str:
         """What it keeps, in words that name nobody."""

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..control import erasures, holds
+from ..control import datasets, erasures, holds
 from ..control.erasures import Forgotten
 from ..control.inventory import clock_of
 from ..engine.matching import belongs_to, held
 from ..engine.sql import listed, quote
 from ..model.errors import RequestError, VerifyError
+from ..model.hold import Hold
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.schema import Column, names_now
 from ..model.tier import HOT
-from .base import Act, leaving
+from .base import Act, Change, leaving
 from .unload import delete_moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one object was found to have.
+
+    Attributes:
+        gone: Rows of the people that go.
+        kept: Rows of theirs that a case keeps.
+        new: What takes its place; None where nothing of it stays, or all.
+        columns: Of the new object, as a select list.
+        stay: What the new object has to have.
+
+    """
+
+    part: Part
+    gone: int
+    kept: int
+    new: Part | None = None
+    columns: str = ""
+    stay: Digest | None = None
 
 
 class Erase(Act):
@@ -40,20 +62,14 @@ class Erase(Act):
         return erasures.of_id(self.tx, self.move.request)
 
     @cached_property
-    def theirs(self) -> str:
-        """The condition of the people's rows."""
-        return belongs_to(self.request.subjects)
+    def holds(self) -> tuple[Hold, ...]:
+        """The holds that stand."""
+        return holds.standing(self.tx, self.dataset.name)
 
     @cached_property
-    def kept(self) -> str:
-        """The condition of the rows that a case keeps."""
-        clock_type = clock_of(self.dataset, self.columns).type
-        return held(self.dataset, clock_type, holds.standing(self.tx, self.dataset.name))
-
-    @property
-    def match(self) -> str:
-        """The condition of the rows that go."""
-        return f"{self.theirs} AND NOT {self.kept}"
+    def clock_type(self) -> str:
+        """The type of the clock in the warehouse."""
+        return clock_of(self.dataset, self.columns).type
 
     @property
     def sources(self) -> tuple[Part, ...]:
@@ -69,28 +85,29 @@ class Erase(Act):
 
     def copy(self) -> None:
         """Write every object anew that has rows of theirs, without them, in the same order."""
-        self._gone: dict[str, int] = {}
-        self._held = 0
-        self._kept: list[tuple[Part, str, Digest]] = []
+        self._looked: tuple[_Looked, ...] = ()
         if self.of_warehouse:
             self.tx.check_deletable(self.dataset.table)
             self.moved = self.tx.session.digest(self.hot_rows())
             return
-        found = [self._rewritten(part, number) for number, part in enumerate(self.sources)]
-        old = tuple(part for part, _ in filter(None, found))
-        new = tuple(part for _, part in filter(None, found) if part)
+        self._looked = tuple(self._rewritten(part, n) for n, part in enumerate(self.sources))
+        old = tuple(item.part for item in self._looked if item.gone)
+        new = tuple(item.new for item in self._looked if item.new)
         seen = () if self.move.target.archived else tuple(part.location for part in new)
-        self.change = replace(leaving(old), add=new, register=seen)
+        self.change = replace(leaving(old), add=new, register=seen) if old else Change()
 
     def verify(self) -> None:
         """Read the new objects back: they have the rows of the old ones that are not theirs."""
-        for part, columns, kept in self._kept:
-            source = self.tx.session.parquet([self.ports.storage.url(part.location)])
-            if self.tx.session.digest(f"SELECT {columns} FROM {source}") != kept:
+        for item in self._looked:
+            if item.new is None:
+                continue
+            source = self.tx.session.parquet([self.ports.storage.url(item.new.location)])
+            if self.tx.session.digest(f"SELECT {item.columns} FROM {source}") != item.stay:
                 raise VerifyError(
-                    f"object {part.location} has not the rows that were to stay",
+                    f"object {item.new.location} has not the rows that were to stay",
                     hint="Nothing was changed. Run the same command again.",
                 )
+        for part in self.change.add:
             self.ports.storage.settle(part.location)
 
     def delete(self) -> None:
@@ -99,94 +116,111 @@ class Erase(Act):
             delete_moved(self)
 
     def note(self) -> None:
-        """Write down what was taken away, for the certificate."""
-        tier, replaced = self.move.source.name, self.change.discard
+        """Write down what was taken away, and meet a hold that comes at the same time."""
+        datasets.touch(self.tx, self.dataset.name)
         if self.of_warehouse:
-            found = [Forgotten(None, tier, self.moved.rows)]
-            if gone := self._quarantined():
+            found = [Forgotten(None, HOT.name, self.moved.rows)]
+            if not erasures.keeps_quarantine(self.holds):
+                gone = erasures.drop_quarantined(self.tx, self.dataset.name, self.request.subjects)
                 found.append(Forgotten(None, "quarantine", gone))
         else:
-            (period,) = self.move.periods
-            untouched = [part.id for part in self.sources if part.id not in self._gone]
-            searched = (*untouched, *(part.id for part in self.change.add))
-            names = tuple(map(str, replaced))
-            found = [
-                Forgotten(str(period), tier, sum(self._gone.values()), self._held, names, searched)
-            ]
+            found = [self._forgotten()]
         erasures.note(self.tx, self.request.id, self.id, found)
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition of the rows that leave the warehouse, of whatever period."""
-        return self.match
+        kept = held(self.dataset, self.clock_type, self.holds)
+        return f"{belongs_to(self.request.subjects)} AND NOT {kept}"
 
-    def _quarantined(self) -> int:
-        """Delete from the quarantine what names one of them."""
-        names = {value for subject in self.request.subjects for _, value in subject.values}
-        gone = 0
-        for name in sorted(names):
-            rows = self.tx.execute(
-                "DELETE FROM isotherm.quarantine WHERE dataset = ? AND "
-                "list_contains(regexp_split_to_array(raw, '[^[:alnum:]_@.+-]+'), ?)",
-                [self.dataset.name, name],
-            )
-            gone += int(rows[0][0]) if rows else 0
-        return gone
+    def hot_rows(self, periods: Sequence[Period] | None = None) -> str:
+        """Return the query of the rows that leave the warehouse: by what tells them apart."""
+        names = listed({self.dataset.clock: None} | dict.fromkeys(self.dataset.subject))
+        return (
+            f"SELECT {names} FROM {self.tx.relation(self.dataset.table)} WHERE {self.condition()}"
+        )
+
+    def _forgotten(self) -> Forgotten:
+        (period,) = self.move.periods
+        standing = [hold.id for hold in self.holds]
+        searched: dict[str, list[str]] = {}
+        for item in self._looked:
+            left = item.new if item.gone else item.part
+            if left:
+                searched[left.id] = standing if item.kept else []
+        return Forgotten(
+            str(period),
+            self.move.source.name,
+            sum(item.gone for item in self._looked),
+            sum(item.kept for item in self._looked),
+            tuple(map(str, self.change.discard)),
+            searched,
+        )
 
     def _target(self, part: Part, number: int) -> Location:
         return self.new_location(part.location.tier, part.period, number)
 
-    def _rewritten(self, part: Part, number: int) -> tuple[Part, Part | None] | None:
-        """Write an object without their rows; None if it has none of theirs."""
+    def _rewritten(self, part: Part, number: int) -> _Looked:
+        """Look into an object, and write it without their rows where it has some."""
         session, storage = self.tx.session, self.ports.storage
         url = storage.url(part.readable_location)
         there = session.parquet_columns(url)
-        known = self.ports.catalog.columns(self.dataset.name)
-        names = names_now((known[id_].name for id_ in there), self.dataset.renamed)
-        columns = {id_: Column(names[known[id_].name], known[id_].type) for id_ in there}
+        known = {id_: c for id_, c in self._catalogued.items() if id_ in there}
+        names = names_now((column.name for column in known.values()), self.dataset.renamed)
+        columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
+        types = {column.name: column.type for column in columns.values()}
         source = session.parquet([url], columns)
-        absent = set(self.dataset.subject) - {column.name for column in columns.values()}
-        if absent:  # a column that was born later: nobody is named here
-            nothing = ", ".join(f"NULL AS {quote(name)}" for name in sorted(absent))
+        wanted = {self.dataset.clock, *self.dataset.subject}
+        if absent := sorted(wanted - types.keys()):  # born later: nobody is named by it here
+            types |= dict.fromkeys(absent, "VARCHAR")
+            nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
             source = f"(SELECT *, {nothing} FROM {source})"
-        gone, kept = session.execute(
-            f"SELECT count(*) FILTER (WHERE NOT {self.kept}), count(*) FILTER (WHERE {self.kept}) "
-            f"FROM {source} AS t WHERE {self.theirs}"
+        theirs = belongs_to(self.request.subjects, types)
+        kept = held(self.dataset, self.clock_type, self.holds, types)
+        gone, left = session.execute(
+            f"SELECT count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
+            f"FROM {source} AS t WHERE {theirs}"
         )[0]
-        self._held += kept
-        if not gone:
-            return None
-        self._gone[part.id] = gone
-        if gone == part.rows:
-            return part, None
-        chosen = listed(column.name for column in columns.values())
-        stay = f"SELECT {chosen} FROM {source} AS t WHERE NOT ({self.match})"
-        target = self._target(part, number)
+        if not gone or gone == part.rows:
+            return _Looked(part, gone, left)
+        # The new object has the names that the catalogue has for its columns.
+        chosen = ", ".join(f"{quote(columns[i].name)} AS {quote(known[i].name)}" for i in known)
+        others = f"NOT coalesce({theirs} AND NOT {kept}, FALSE)"
+        stay = f"SELECT {chosen} FROM {source} AS t WHERE {others}"
+        new = self._write(part, number, stay, {c.name: id_ for id_, c in known.items()})
+        if new.rows + gone != part.rows:
+            raise VerifyError(
+                f"object {part.location} has {new.rows + gone} rows, and {part.rows} were recorded",
+                hint="Nothing was changed. Put the object back from a backup, then try again.",
+            )
+        own = listed(column.name for column in known.values())
+        return _Looked(part, gone, left, new, own, session.digest(stay))
+
+    @cached_property
+    def _catalogued(self) -> dict[int, Column]:
+        """The columns of the dataset's Iceberg table."""
+        return dict(self.ports.catalog.columns(self.dataset.name))
+
+    def _write(self, part: Part, number: int, select: str, field_ids: dict[str, int]) -> Part:
+        storage, target = self.ports.storage, self._target(part, number)
         notes = {
             "lake": self.ports.lake,
             "dataset": self.dataset.name,
             "period": str(part.period),
             "move": self.id,
         }
-        ids = {column.name: id_ for id_, column in columns.items()}
         note = {"isotherm": json.dumps(notes)}
-        rows = session.copy(stay, storage.stage(target), ids, note, ordered=True)
+        rows = self.tx.session.copy(select, storage.stage(target), field_ids, note, ordered=True)
         stored = storage.publish(target)
         if storage.classed:
             storage.classed.copy_tags(part.location, target)
-        made = replace(
+        return replace(
             part,
             id=f"{self.id}-{number}",
             location=stored.location,
             rows=rows,
             bytes=stored.bytes,
             sha256=stored.sha256,
+            created_at=self.ports.clock(),
             restored=None,
             restored_until=None,
         )
-        if rows + gone != part.rows:
-            raise VerifyError(
-                f"object {part.location} has {rows + gone} rows, and {part.rows} were recorded",
-                hint="Nothing was changed. Put the object back from a backup, then try again.",
-            )
-        self._kept.append((made, chosen, session.digest(stay)))
-        return part, made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..control import holds
+from ..control import datasets, holds
 from ..model.errors import RequestError
 from .base import Act, leaving
 from .unload import delete_moved
@@ -23,6 +23,10 @@ class Expire(Act):
         self.tx.check_deletable(self.dataset.table)
         self.change = leaving(self.parts)
         self.moved = self.tx.session.digest(self.hot_rows())
+
+    def note(self) -> None:
+        """Meet a hold that comes at the same time."""
+        datasets.touch(self.tx, self.dataset.name)
 
     def delete(self) -> None:
         """Delete the rows that are still in the warehouse."""

@@ -115,7 +115,10 @@ class Runner:
 
         """
         try:
-            ending = recovery.settle(self.ports, intent, f"{type(error).__name__}: {error}")
+            why = type(error).__name__
+            if move.kind is not Kind.ERASE:  # an engine's words may quote whom it is about
+                why += f": {error}"
+            ending = recovery.settle(self.ports, intent, why)
         except IsothermError as second:
             error.add_note(f"Begun, and to be settled by the next apply ({second}): {move}")
             return error

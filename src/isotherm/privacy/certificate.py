@@ -21,9 +21,11 @@ from ..model.errors import ConfigError, JournalError
 VERSION = 1
 ALGORITHM = "Ed25519"
 RESIDUAL = (
-    "backups of the warehouse, and what its own log still holds",
+    "backups of the warehouse, its own log, the log of its server, and space not yet overwritten",
     "copies that other engines or people have made of the table",
     "files that were loaded from, and the results of queries",
+    "rows that came after the last search",
+    "archived objects after they were searched: they were restored, searched and sent back",
 )
 """What no certificate of this lake can speak of."""
 
@@ -50,7 +52,7 @@ class Key:
                 hint="Put it back from where it is kept. For a lake that has certified nothing "
                 "yet, make one: isotherm erase --new-key",
             ) from None
-        except (ValueError, OSError) as error:
+        except (TypeError, ValueError, OSError) as error:
             raise ConfigError(f"{file}: it is no key to sign with: {error}") from error
         if not isinstance(found, Ed25519PrivateKey):
             raise ConfigError(f"{file}: it is no key of {ALGORITHM}")
@@ -88,12 +90,16 @@ class Key:
         derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"isotherm data subjects")
         return derive.derive(seed)
 
+    @property
+    def public(self) -> str:
+        """The public key, as a certificate names it."""
+        return base64.b64encode(self._private.public_key().public_bytes_raw()).decode()
+
     def sign(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is said with its signature."""
-        public = self._private.public_key().public_bytes_raw()
         signature = {
             "algorithm": ALGORITHM,
-            "public_key": base64.b64encode(public).decode(),
+            "public_key": self.public,
             "value": base64.b64encode(self._private.sign(_canonical(said))).decode(),
         }
         return {**said, "signature": signature}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..catalog.iceberg import IcebergCatalog
-from ..control import holds, inventory, parts
+from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
-from ..engine.matching import belongs_to, check_values, held
+from ..engine.matching import as_they_are_kept, belongs_to, held
 from ..engine.sql import quote
 from ..model.dataset import Dataset
 from ..model.hold import Hold
@@ -20,6 +20,8 @@ from ..model.schema import Column, names_now
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction
 
+WAREHOUSE, QUARANTINE = "the warehouse", "quarantine"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -28,21 +30,21 @@ class Found:
     Attributes:
         hot: Rows in the warehouse by period; None is those that never age.
         cold: Rows in objects that can be read, by part; parts without any are not in it.
-        closed: Archived parts, which can be searched only once they are restored.
+        archived: Parts that can be searched only once they are restored.
         quarantine: Rows in quarantine that name one of them.
         kept: Rows that a case keeps, which are not counted above, by where they are.
-        holds: The holds that keep them.
-        searched: How many objects were looked into.
+        holds: The holds that stand.
+        objects: How many objects were looked into.
 
     """
 
     hot: Mapping[Period | None, int]
     cold: Mapping[Part, int]
-    closed: tuple[Part, ...]
+    archived: tuple[Part, ...]
     quarantine: int
     kept: Mapping[str, int]
     holds: tuple[Hold, ...]
-    searched: int
+    objects: int
 
     @property
     def rows(self) -> int:
@@ -50,101 +52,113 @@ class Found:
         return sum(self.hot.values()) + sum(self.cold.values()) + self.quarantine
 
 
-def find(
-    tx: AttachedTransaction,
-    storage: Storage,
-    catalog: IcebergCatalog,
-    dataset: Dataset,
-    subjects: Sequence[DataSubject],
-    now: datetime,
-) -> Found:
-    """Look for people's records in every tier that can be read.
+@dataclass(frozen=True)
+class Finder:
+    """Looks for people's records in every tier that can be read.
 
-    Raises:
-        SchemaError: the table is missing, or has no column that identifies people.
-        RequestError: what identifies them cannot stand in its column.
-        StorageError: an object is missing or damaged.
+    Attributes:
+        now: Restored copies must be readable at this time (UTC) still.
 
     """
-    table = tx.columns(dataset.table)
-    if not table:
-        raise missing_table(dataset, 0)
-    types = {column.name: column.type for column in table}
-    check_values(tx.session, subjects, types)
-    clock_type = clock_of(dataset, table).type
-    standing = holds.standing(tx, dataset.name)
-    theirs, kept = belongs_to(subjects), held(dataset, clock_type, standing)
-    every = parts.of_dataset(tx, dataset.name)
-    open_ = [part for part in every if part.readable_at(now)]
-    hot, hot_kept = (
-        inventory.matching(tx, dataset, clock_type, f"{theirs} AND {which}")
-        for which in (f"NOT {kept}", kept)
-    )
-    cold, cold_kept = _cold(tx, storage, catalog, dataset, open_, theirs, kept)
-    left = {"the warehouse": sum(hot_kept.values())} | {
-        str(part.period): rows for part, rows in cold_kept.items()
-    }
-    return Found(
-        hot,
-        cold,
-        tuple(part for part in every if part not in open_),
-        quarantined(tx, dataset.name, subjects),
-        {where: rows for where, rows in left.items() if rows},
-        standing,
-        len(open_),
-    )
+
+    tx: AttachedTransaction
+    storage: Storage
+    catalog: IcebergCatalog
+    dataset: Dataset
+    now: datetime
+
+    def named(self, subjects: Sequence[DataSubject]) -> tuple[DataSubject, ...]:
+        """Return people with their values as the table writes them.
+
+        Raises:
+            SchemaError: the table is missing, or has no column that identifies people.
+            RequestError: what identifies them cannot stand in its column.
+
+        """
+        return as_they_are_kept(self.tx.session, subjects, self._types())
+
+    def find(self, subjects: Sequence[DataSubject]) -> Found:
+        """Look for people's records.
+
+        Args:
+            subjects: As `named` returns them.
+
+        Raises:
+            StorageError: an object is missing or damaged.
+
+        """
+        tx, name = self.tx, self.dataset.name
+        clock_type = clock_of(self.dataset, tx.columns(self.dataset.table)).type
+        standing = holds.standing(tx, name)
+        theirs, kept = belongs_to(subjects), held(self.dataset, clock_type, standing)
+        every = parts.of_dataset(tx, name)
+        open_ = [part for part in every if part.readable_at(self.now)]
+        hot = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND NOT {kept}")
+        left = {}
+        if standing:
+            left = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND {kept}")
+        cold, cold_left = self._cold(open_, subjects, standing, clock_type)
+        waits = erasures.quarantined(tx, name, subjects)
+        whole = erasures.keeps_quarantine(standing)
+        said = {WAREHOUSE: sum(left.values()), QUARANTINE: waits if whole else 0}
+        for part, rows in cold_left.items():
+            said[str(part.period)] = said.get(str(part.period), 0) + rows
+        return Found(
+            hot,
+            cold,
+            tuple(part for part in every if part not in open_),
+            0 if whole else waits,
+            {where: rows for where, rows in said.items() if rows},
+            standing,
+            len(open_),
+        )
+
+    def _types(self) -> dict[str, str]:
+        table = self.tx.columns(self.dataset.table)
+        if not table:
+            raise missing_table(self.dataset, 0)
+        return {column.name: column.type for column in table}
+
+    def _cold(
+        self,
+        parts_: Sequence[Part],
+        subjects: Iterable[DataSubject],
+        standing: Sequence[Hold],
+        clock_type: str,
+    ) -> tuple[dict[Part, int], dict[Part, int]]:
+        """Count rows by object: those that go, and those that a case keeps.
+
+        The engine looks at statistics and Bloom filters first, and reads what may match.
+        """
+        if not parts_:
+            return {}, {}
+        session, dataset = self.tx.session, self.dataset
+        known = self.catalog.columns(dataset.name)
+        names = names_now((column.name for column in known.values()), dataset.renamed)
+        wanted = {dataset.clock, *dataset.subject}
+        columns = {
+            id_: Column(names[column.name], column.type)
+            for id_, column in known.items()
+            if names[column.name] in wanted
+        }
+        types = {column.name: column.type for column in columns.values()}
+        urls = [self.storage.url(part.readable_location) for part in parts_]
+        files = {_end(url): part for url, part in zip(urls, parts_, strict=True)}
+        source = session.parquet(urls, columns)
+        if absent := sorted(wanted - types.keys()):  # born later: nobody is named by it here
+            types |= dict.fromkeys(absent, "VARCHAR")
+            nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
+            source = f"(SELECT *, filename, {nothing} FROM {source})"
+        kept = held(dataset, clock_type, standing, types)
+        rows = session.execute(
+            f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
+            f"FROM {source} WHERE {belongs_to(subjects, types)} GROUP BY filename"
+        )
+        going = {files[_end(file)]: int(gone) for file, gone, _ in rows if gone}
+        staying = {files[_end(file)]: int(left) for file, _, left in rows if left}
+        return going, staying
 
 
-def quarantined(tx: AttachedTransaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
-    """Count the rows in quarantine that name one of them."""
-    names = sorted({value for subject in subjects for _, value in subject.values})
-    rows = tx.execute(
-        "SELECT count(*) FROM isotherm.quarantine WHERE dataset = ? AND "
-        "list_has_any(regexp_split_to_array(raw, '[^[:alnum:]_@.+-]+'), ?)",
-        [dataset, names],
-    )
-    return int(rows[0][0])
-
-
-def _cold(
-    tx: AttachedTransaction,
-    storage: Storage,
-    catalog: IcebergCatalog,
-    dataset: Dataset,
-    parts_: Sequence[Part],
-    theirs: str,
-    kept: str,
-) -> tuple[dict[Part, int], dict[Part, int]]:
-    """Count rows by object: those that go, and those that a case keeps.
-
-    The engine reads footers and Bloom filters first, and of the rest what may match.
-    """
-    if not parts_:
-        return {}, {}
-    known = catalog.columns(dataset.name)
-    names = names_now((column.name for column in known.values()), dataset.renamed)
-    wanted = {dataset.clock, *dataset.subject}
-    columns = {
-        id_: Column(names[column.name], column.type)
-        for id_, column in known.items()
-        if names[column.name] in wanted
-    }
-    urls = [storage.url(part.readable_location) for part in parts_]
-    files = {_name(url): part for url, part in zip(urls, parts_, strict=True)}
-    source = tx.session.parquet(urls, columns)
-    absent = sorted(wanted - {column.name for column in columns.values()})
-    if absent:
-        nothing = ", ".join(f"NULL AS {quote(name)}" for name in absent)
-        source = f"(SELECT *, filename, {nothing} FROM {source})"
-    rows = tx.session.execute(
-        f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
-        f"FROM {source} WHERE {theirs} GROUP BY filename"
-    )
-    going = {files[_name(file)]: int(gone) for file, gone, _ in rows if gone}
-    staying = {files[_name(file)]: int(left) for file, _, left in rows if left}
-    return going, staying
-
-
-def _name(url: str) -> str:
-    """Return the last part of an object's URL: it holds the move's id, and is used once."""
-    return url.rpartition("/")[2]
+def _end(url: str) -> str:
+    """Return the end of an object's URL that no other has: dataset, period and the move's id."""
+    return "/".join(url.split("/")[-3:])

@@ -60,10 +60,10 @@ def _moves(
         )
     economics = Economics(book, subject.inventory, now)
     groups: dict[tuple[Period, Tier], list[Part]] = defaultdict(list)
-    for part in (*found.cold, *found.closed):
+    for part in (*found.cold, *found.archived):
         groups[part.period, part.tier].append(part)
     for (period, tier), group in sorted(groups.items(), key=lambda item: item[0][0]):
-        closed = [part for part in group if part in found.closed]
+        closed = [part for part in group if part in found.archived]
         rows = sum(found.cold.get(part, 0) for part in group)
         if closed:
             speed, until = economics.cheapest(tier), now + READING_TIME
