@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from .asking import whoami
 from .control import datasets, erasures, journal, migrations, removals
 from .control.erasures import Erasure
+from .engine.matching import belongs_to
+from .engine.sql import quote
 from .model.errors import JournalError, RequestError
 from .model.hold import Hold
 from .model.part import Location
@@ -118,6 +120,19 @@ class Erasing:
             made = erasures.ask(tx, wanted)
         lake._seal()
         return made
+
+    def question(self, name: str, subjects: Iterable[DataSubject]) -> tuple[str, int]:
+        """Return the query of all rows about some people, and how many are in quarantine.
+
+        Raises:
+            RequestError: they are not named by columns that identify people there.
+
+        """
+        checked = self._checked(name, subjects)
+        with self._finder(name) as finder:
+            whose = finder.named(checked)
+            broken = erasures.quarantined(finder.tx, name, whose)
+        return f"SELECT * FROM {quote(name)} WHERE {belongs_to(whose)}", broken
 
     def requests(self, name: str | None = None) -> tuple[Erasure, ...]:
         """Return all requests, of one dataset or of all, those that are due first."""

@@ -16,7 +16,7 @@ from conftest import MakeLake, run_sql
 from databases import PostgresServer
 from isotherm.erasing import Erased
 from isotherm.lake import Lake
-from isotherm.model.errors import ConfigError, JournalError, RequestError
+from isotherm.model.errors import ArchivedError, ConfigError, JournalError, RequestError
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy import certificate
@@ -261,3 +261,22 @@ def test_a_certificate_that_was_changed_is_none(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("nothing")
     with pytest.raises(ConfigError, match="no key to sign with"):
         certificate.Key.read(tmp_path / "other")
+
+
+def test_everything_about_somebody_is_written_and_nothing_left_out_silently(
+    small: CommandLine,
+) -> None:
+    small("apply", "--as-of", "2018-12", "--even-if-uneconomic", "--yes")
+    small("export", "trips", "--subject", "rider_id=3", "--out", "three.csv")
+    lines = Path("three.csv").read_text().splitlines()
+    assert lines[0] == "pickup,id,rider_id,email,fare"
+    assert len(lines) == 1 + 71
+    assert all(",3,r3@x.org," in line for line in lines[1:])
+    Path("some.csv").write_text("email\nr3@x.org\nr4@x.org\n")
+    small("export", "trips", "--file", "some.csv", "--out", "some.json")
+    assert len(json.loads(Path("some.json").read_text())) == 142
+    small("apply", "--as-of", "2019-07", "--even-if-uneconomic", "--yes")
+    refused = small("export", "trips", "--subject", "rider_id=3", code=ArchivedError.exit_code)
+    words(refused.err, ["may need archived partitions", "isotherm restore trips"])
+    some = small("export", "trips", "--subject", "rider_id=3", "--archived", "skip")
+    words(some.err, ["left out, archived"])

@@ -75,7 +75,7 @@ def run(
 
     `isotherm erase list` shows the requests by the time that is left.
     """
-    whose = (*read_subjects(subject or ()), *(_of_file(file) if file else ()))
+    whose = (*read_subjects(subject or ()), *(people_of(file) if file else ()))
     looks = dataset == LIST or plan_only
     with opened(config, read_only=looks, wait=wait) as lake:
         erasing = lake.erasing
@@ -140,7 +140,7 @@ def _run(erasing: Erasing, case: str, moves: int, max_bytes: int | None) -> Eras
         return erasing.run(case, limits=Limits(max_bytes=max_bytes), watch=watch)
 
 
-def _of_file(file: Path) -> tuple[DataSubject, ...]:
+def people_of(file: Path) -> tuple[DataSubject, ...]:
     """Read people from a CSV.
 
     Raises:

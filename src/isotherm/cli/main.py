@@ -18,6 +18,7 @@ from . import (
     demo,
     erase,
     explain,
+    export,
     grants,
     hold,
     iam,
@@ -63,7 +64,7 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-for _verb in (init, load, status, plan, apply, explain, sql, restore, erase, audit):
+for _verb in (init, load, status, plan, apply, explain, sql, restore, erase, export, audit):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

@@ -69,10 +69,11 @@ def run(
         with lake.sql(text, archived=archived.value, allow_files=allow_files) as result:
             for note in result.notes:
                 err().message(note, style="yellow")
-            _write(result, format_, out_file)
+            write(result, format_, out_file)
 
 
-def _write(result: Result, format_: SqlFormat | None, file: Path | None) -> None:
+def write(result: Result, format_: SqlFormat | None, file: Path | None) -> None:
+    """Write the rows of a result: to a file, or to the terminal as a table."""
     if format_ is None:
         format_ = _format_of(file) if file else SqlFormat.TABLE
     if format_ is SqlFormat.PARQUET:
