@@ -4,14 +4,15 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 
 .PHONY: demo test servers test-servers check bench bench-full lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
 
-test: $(READY)  ## run the tests
-	@$(BIN)/pytest -n auto -rs
+test: $(READY)  ## run the tests; they wait for servers half of the time, so there are more of them than cores
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -rs
 
 servers:  ## install the servers that tests use where they are: Debian packages, needs root
 	@echo "Installing Ceph's gateway, PostgreSQL and curl by apt-get; this needs root"

@@ -91,11 +91,16 @@ def run(
             return
         if new_key:
             err().message(f"Wrote {erasing.new_key()}: keep a copy where nobody else reads it.")
+        if whose and format_ is Format.TABLE:
+            _show_found(erasing.find(dataset, whose))
+        if whose:  # before it is written down
+            confirmed("Forget them? This cannot be undone.", yes=yes)
         case = _case(erasing, dataset, whose, request)
         plan = erasing.plan(case)
         if format_ is Format.TABLE:
             _show_plan(plan)
-        confirmed("Forget them? This cannot be undone.", yes=yes)
+        if not whose:
+            confirmed("Go on? What is forgotten cannot be brought back.", yes=yes)
         erased = _run(erasing, case, len(plan.moves), max_bytes)
         if certificate and erased.request.certificate:
             certificate.write_text(erased.request.certificate + "\n", encoding="utf-8")
