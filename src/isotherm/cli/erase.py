@@ -83,24 +83,13 @@ def run(
             _list(erasing, format_)
             return
         if plan_only:
-            found = erasing.find(dataset, whose)
-            if format_ is Format.JSON:
-                write_json(_found_json(found))
-            else:
-                _show_found(found)
+            _look(erasing, dataset, whose, format_)
             return
         if new_key:
             err().message(f"Wrote {erasing.new_key()}: keep a copy where nobody else reads it.")
-        if whose and format_ is Format.TABLE:
-            _show_found(erasing.find(dataset, whose))
-        if whose:  # before it is written down
-            confirmed("Forget them? This cannot be undone.", yes=yes)
-        case = _case(erasing, dataset, whose, request)
-        plan = erasing.plan(case)
-        if format_ is Format.TABLE:
-            _show_plan(plan)
-        if not whose:
-            confirmed("Go on? What is forgotten cannot be brought back.", yes=yes)
+        case, plan = _agreed(
+            erasing, dataset, whose, request, yes=yes, show=format_ is Format.TABLE
+        )
         erased = _run(erasing, case, len(plan.moves), max_bytes)
         if certificate and erased.request.certificate:
             certificate.write_text(erased.request.certificate + "\n", encoding="utf-8")
@@ -113,6 +102,38 @@ def run(
             f"{counted(len(erased.applied.waiting), 'restore')} of {case} are under way",
             hint=f"Go on when that is done: isotherm erase {dataset} --request {case}",
         )
+
+
+def _look(erasing: Erasing, dataset: str, whose: tuple[DataSubject, ...], format_: Format) -> None:
+    """Say where people's records are."""
+    found = erasing.find(dataset, whose)
+    if format_ is Format.JSON:
+        write_json(_found_json(found))
+    else:
+        _show_found(found)
+
+
+def _agreed(
+    erasing: Erasing,
+    dataset: str,
+    whose: tuple[DataSubject, ...],
+    request: str | None,
+    *,
+    yes: bool,
+    show: bool,
+) -> tuple[str, Plan]:
+    """Ask before a request is written down, or goes on; return its name and what is to do."""
+    if whose:
+        if show:
+            _show_found(erasing.find(dataset, whose))
+        confirmed("Forget them? This cannot be undone.", yes=yes)
+    case = _case(erasing, dataset, whose, request)
+    plan = erasing.plan(case)
+    if show:
+        _show_plan(plan)
+    if not whose:
+        confirmed("Go on? What is forgotten cannot be brought back.", yes=yes)
+    return case, plan
 
 
 def _case(
