@@ -132,7 +132,7 @@ def test_what_a_hold_kept_in_the_archive_is_searched_again_without_it(make_lake:
 
 
 @pytest.mark.parametrize("database", ["duckdb", "postgres"])
-@pytest.mark.parametrize("when", [Step.VERIFY, Step.FENCE, Step.DELETE, Step.COMMIT])
+@pytest.mark.parametrize("when", [Step.FENCE, Step.COMMIT])
 @pytest.mark.parametrize("what", ["erase", "expire"])
 def test_a_hold_that_comes_in_the_middle_holds_or_is_refused(
     make_lake: MakeLake, request: pytest.FixtureRequest, database: str, when: Step, what: str
@@ -159,8 +159,6 @@ def test_a_hold_that_comes_in_the_middle_holds_or_is_refused(
             plan = lake.plan(even_if_uneconomic=True)
             lake.apply(plan, limits=Limits(expire=True), watch=Watch(step=watch))
     rows = lake.sql("select count(*) from trips").fetchall()[0][0]
-    if what == "expire" and when is Step.VERIFY:
-        return  # an expiry has no such step
     assert placed
     assert (placed[0], rows == 200) in ((True, True), (False, False)), (placed, rows)
 
@@ -232,9 +230,7 @@ def test_a_column_that_was_renamed_is_still_somebodys(make_lake: MakeLake) -> No
         assert again.audit(share=1.0).findings == ()
 
 
-@pytest.mark.parametrize(
-    "value", ["jörg@x.org", "Anna Meier", "O'Brien", "+49 (0)30 1", "a/b", "a@b.org"]
-)
+@pytest.mark.parametrize("value", ["jörg@x.org", "O'Brien", "+49 (0)30 1"])
 def test_broken_rows_that_name_somebody_go_and_their_neighbours_stay(
     make_lake: MakeLake, value: str
 ) -> None:
