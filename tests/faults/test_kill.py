@@ -126,7 +126,7 @@ class PostgresTrial(Trial):
 
 
 @pytest.mark.parametrize(
-    ("story", "every"), [("unload", 1), ("append", 3), ("reload", 3), ("erase", 3), ("expire", 3)]
+    ("story", "every"), [("unload", 2), ("append", 5), ("reload", 5), ("erase", 3), ("expire", 5)]
 )
 def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, every: int, tmp_path: Path, postgres: PostgresServer
@@ -149,9 +149,9 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     trial = S3Trial(tmp_path / "trial", story, moto)
     steps = trial.steps()
     assert steps.count("before commit") > 2
-    found = {
-        f"{number} {step}": trial.kill(number, bool(number % 2))
-        for number, step in enumerate(steps, start=1)
+    found = {  # every step of them is tried on a folder, too
+        f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
+        for number in range(1, len(steps) + 1, 3)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 
