@@ -55,6 +55,17 @@ def shared_data() -> Path:
     return folder
 
 
+def lake_at(request: pytest.FixtureRequest, where: str, config: str, **options: object) -> Lake:
+    """Set up a lake on real parts: `duckdb`, `postgres`, either of them `on moto` or `on rgw`."""
+    database, _, store = where.partition(" on ")
+    if store:
+        server = request.getfixturevalue("s3_server")(store)
+        config = f'storage.url = "{server.url(server.bucket())}"\n{config}'
+    url = request.getfixturevalue("postgres").database() if database == "postgres" else ""
+    make_lake: MakeLake = request.getfixturevalue("make_lake")
+    return make_lake(config, warehouse=url, **options)
+
+
 def run_sql(lake: Lake, *statements: str) -> list[tuple[object, ...]]:
     """Run statements as the table's owner, past Isotherm, and return the last one's rows."""
     session = lake.warehouse.session()

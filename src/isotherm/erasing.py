@@ -25,6 +25,7 @@ from .model.period import Duration, Period
 from .model.person import DataSubject
 from .model.tier import TIERS
 from .plan.plan import Plan
+from .plan.restoring import check_not_paused
 from .privacy import certificate
 from .privacy.certificate import Key
 from .privacy.finding import QUARANTINE, WAREHOUSE, Finder, Found
@@ -153,13 +154,16 @@ class Erasing:
         """Plan what is left to do for a request.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is none, it is done, or its dataset is paused.
 
         """
         lake, request = self._lake, self.request(case)
+        if request.proven_at:
+            raise RequestError(f"{case} is done: it was proven at {request.proven_at:%Y-%m-%d}")
         with self._finder(request.dataset) as finder:
             found = self._found(finder, request)
         (subject,) = lake._subjects(request.dataset)
+        check_not_paused(subject)
         return make_erase_plan(subject, request, found, lake.clock(), lake.prices)
 
     def run(self, case: str, *, limits: Limits | None = None, watch: Watch | None = None) -> Erased:

@@ -10,8 +10,7 @@ from test_objects import delete, flip_a_bit, part_of, path_of, swap, truncate
 
 from ageing import Clock, age, plan_of, policy
 from command_line import CommandLine, words
-from conftest import MakeLake, run_sql
-from databases import PostgresServer
+from conftest import MakeLake, lake_at, run_sql
 from isotherm.check.audit import Audited
 from isotherm.lake import Lake
 from isotherm.model.errors import AuditError
@@ -30,18 +29,8 @@ TABLE = (
 
 
 @pytest.fixture(params=["duckdb", "postgres", "duckdb on moto"])
-def lake(
-    make_lake: MakeLake, request: pytest.FixtureRequest, s3_server: Callable[[str], S3Server]
-) -> Lake:
-    database, _, store = request.param.partition(" on ")
-    config, url = CONFIG, ""
-    if store:
-        server = s3_server(store)
-        config = f'storage.url = "{server.url(server.bucket())}"\n{config}'
-    if database == "postgres":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        url = postgres.database()
-    made = make_lake(config, warehouse=url, clock=Clock())
+def lake(request: pytest.FixtureRequest) -> Lake:
+    made = lake_at(request, request.param, CONFIG, clock=Clock())
     run_sql(made, TABLE)
     age(made)
     made.apply(made.restore_plan("trips", [Period.parse("2018-03")], Duration.parse("7 days")))

@@ -291,3 +291,16 @@ def test_a_row_that_comes_after_everything_was_forgotten_is_found(make_lake: Mak
     assert left_of(lake) == 0
     assert erased.request.forgotten_at
     assert erased.request.forgotten_at > NOW  # not when they were forgotten for the first time
+
+
+def test_a_request_that_is_done_or_paused_says_so(make_lake: MakeLake) -> None:
+    lake = make(make_lake)
+    lake.erasing.ask("trips", [THREE], "DSR")
+    lake.pause("trips")
+    with pytest.raises(RequestError, match="trips is paused"):
+        lake.erasing.run("DSR")
+    lake.resume("trips")
+    proven = finish(lake).request
+    assert lake.erasing.run("DSR").request == proven
+    with pytest.raises(RequestError, match="DSR is done: it was proven at 2019-07-01"):
+        lake.erasing.plan("DSR")

@@ -12,8 +12,7 @@ import pytest
 
 from ageing import Clock, age, policy, tiers_of, untidy, waiting
 from command_line import CommandLine, words
-from conftest import MakeLake, run_sql
-from databases import PostgresServer
+from conftest import MakeLake, lake_at, run_sql
 from isotherm.erasing import Erased
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, ConfigError, JournalError, RequestError
@@ -48,17 +47,7 @@ def anywhere(request: pytest.FixtureRequest) -> Lake:
 
 def make(request: pytest.FixtureRequest) -> Lake:
     """Make a lake with hot, cold, archived and restored rows, and rows that never age."""
-    make_lake: MakeLake = request.getfixturevalue("make_lake")
-    s3_server: Callable[[str], S3Server] = request.getfixturevalue("s3_server")
-    database, _, store = request.param.partition(" on ")
-    config, url = CONFIG, ""
-    if store:
-        server = s3_server(store)
-        config = f'storage.url = "{server.url(server.bucket())}"\n{config}'
-    if database == "postgres":
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        url = postgres.database()
-    made = make_lake(config, warehouse=url, clock=Clock(NOW))
+    made = lake_at(request, request.param, CONFIG, clock=Clock(NOW))
     run_sql(made, *TABLE)
     age(made)
     made.apply(made.restore_plan("trips", [Period.parse("2018-04")], Duration.parse("30d")))

@@ -9,8 +9,7 @@ import pytest
 import isotherm
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from command_line import CommandLine, words
-from conftest import MakeLake, run_sql
-from databases import PostgresServer
+from conftest import lake_at, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, RequestError, StalePlanError
 from isotherm.model.period import Period, between
@@ -32,12 +31,8 @@ REQUEST = RequestError.exit_code
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
-def lake(make_lake: MakeLake, request: pytest.FixtureRequest) -> Lake:
-    url = ""
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.database()
-    made = make_lake(CONFIG, warehouse=url, clock=Clock())
+def lake(request: pytest.FixtureRequest) -> Lake:
+    made = lake_at(request, request.param, CONFIG, clock=Clock())
     run_sql(made, TABLE)
     return made
 

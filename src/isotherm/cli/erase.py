@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +13,6 @@ from ..cost.amounts import money, size
 from ..model.errors import PendingError, RequestError
 from ..model.person import DataSubject
 from .apply import watched
-from .hold import read_subjects
 from .options import (
     DEFAULT_CONFIG,
     ConfigFile,
@@ -26,6 +24,7 @@ from .options import (
     opened,
 )
 from .output import count, counted, err, out, write_json
+from .people import PeopleFile, Subjects, read_people
 
 if TYPE_CHECKING:
     from ..control.erasures import Erasure
@@ -44,13 +43,8 @@ class _State(StrEnum):
 
 def run(
     dataset: Annotated[str, typer.Argument(metavar="DATASET|list", help="The dataset.")],
-    subject: Annotated[
-        list[str] | None,
-        typer.Option("--subject", metavar="COLUMN=VALUE", help="Who; may be repeated."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="A CSV whose header names columns that identify people.")
-    ] = None,
+    subject: Subjects = None,
+    file: PeopleFile = None,
     request: Annotated[
         str | None, typer.Option(help="The request's name; with nobody named it goes on.")
     ] = None,
@@ -75,7 +69,7 @@ def run(
 
     `isotherm erase list` shows the requests by the time that is left.
     """
-    whose = (*read_subjects(subject or ()), *(people_of(file) if file else ()))
+    whose = read_people(subject, file)
     looks = dataset == LIST or plan_only
     with opened(config, read_only=looks, wait=wait) as lake:
         erasing = lake.erasing
@@ -87,10 +81,10 @@ def run(
             return
         if new_key:
             err().message(f"Wrote {erasing.new_key()}: keep a copy where nobody else reads it.")
-        case, plan = _agreed(
+        case, moves = _agreed(
             erasing, dataset, whose, request, yes=yes, show=format_ is Format.TABLE
         )
-        erased = _run(erasing, case, len(plan.moves), max_bytes)
+        erased = _run(erasing, case, moves, max_bytes)
         if certificate and erased.request.certificate:
             certificate.write_text(erased.request.certificate + "\n", encoding="utf-8")
     if format_ is Format.JSON:
@@ -121,19 +115,21 @@ def _agreed(
     *,
     yes: bool,
     show: bool,
-) -> tuple[str, Plan]:
-    """Ask before a request is written down, or goes on; return its name and what is to do."""
+) -> tuple[str, int]:
+    """Ask before a request is written down, or goes on; return its name and how many moves."""
     if whose:
         if show:
             _show_found(erasing.find(dataset, whose))
         confirmed("Forget them? This cannot be undone.", yes=yes)
     case = _case(erasing, dataset, whose, request)
+    if erasing.request(case).proven_at:
+        return case, 0
     plan = erasing.plan(case)
     if show:
         _show_plan(plan)
     if not whose:
         confirmed("Go on? What is forgotten cannot be brought back.", yes=yes)
-    return case, plan
+    return case, len(plan.moves)
 
 
 def _case(
@@ -164,32 +160,6 @@ def _run(erasing: Erasing, case: str, moves: int, max_bytes: int | None) -> Eras
 
     with watched(moves) as (watch, _):
         return erasing.run(case, limits=Limits(max_bytes=max_bytes), watch=watch)
-
-
-def people_of(file: Path) -> tuple[DataSubject, ...]:
-    """Read people from a CSV.
-
-    Raises:
-        RequestError: it cannot be read, or a line names nobody.
-
-    """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as source:
-            lines = list(csv.DictReader(source, strict=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise RequestError(f"{file} cannot be read: {error}") from error
-    found = []
-    for number, line in enumerate(lines, start=2):
-        values = [(n, v.strip()) for n, v in line.items() if n and isinstance(v, str) and v.strip()]
-        if None in line or not values:
-            raise RequestError(
-                f"{file}, line {number}: it names nobody",
-                hint="The first line names columns, each other one has values for them.",
-            )
-        found.append(DataSubject(tuple(sorted((n.strip(), v) for n, v in values))))
-    if not found:
-        raise RequestError(f"{file} names nobody")
-    return tuple(found)
 
 
 def _list(erasing: Erasing, format_: Format) -> None:

@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from .erase import people_of
-from .hold import read_subjects
 from .options import DEFAULT_CONFIG, ConfigFile, OneDataset, Wait, opened
 from .output import counted, err
-from .sql import ArchivedChoice, SqlFormat, write
+from .people import PeopleFile, Subjects, read_people
+from .sql import ArchivedChoice, IfArchived, OutFile, RowsFormat, write
 
 
 def run(
     dataset: OneDataset,
-    subject: Annotated[
-        list[str] | None,
-        typer.Option("--subject", metavar="COLUMN=VALUE", help="Who; may be repeated."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="A CSV whose header names columns that identify people.")
-    ] = None,
-    archived: Annotated[
-        ArchivedChoice, typer.Option(help="Refuse to miss archived partitions, or skip them.")
-    ] = ArchivedChoice.REFUSE,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the rows to a file.")
-    ] = None,
+    subject: Subjects = None,
+    file: PeopleFile = None,
+    archived: IfArchived = ArchivedChoice.REFUSE,
+    out_file: OutFile = None,
     config: ConfigFile = DEFAULT_CONFIG,
-    format_: Annotated[
-        SqlFormat | None,
-        typer.Option("--format", help="How to write the rows; by the file's name, else a table."),
-    ] = None,
+    format_: RowsFormat = None,
     wait: Wait = 0.0,
 ) -> None:
     """Write every row about some people, hot, cold and restored (a subject access request)."""
-    whose = (*read_subjects(subject or ()), *(people_of(file) if file else ()))
+    whose = read_people(subject, file)
     with opened(config, read_only=True, wait=wait) as lake:
         query, quarantined = lake.erasing.question(dataset, whose)
         lake.confine()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..model.person import DataSubject
 from .options import (
     DEFAULT_CONFIG,
     ConfigFile,
@@ -17,6 +16,7 @@ from .options import (
     read_periods,
 )
 from .output import err, out, write_json
+from .people import Subjects, read_people
 
 if TYPE_CHECKING:
     from ..model.hold import Hold
@@ -26,10 +26,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 Case = Annotated[str, typer.Argument(metavar="CASE", help="The case, as a court names it.")]
-Subjects = Annotated[
-    list[str] | None,
-    typer.Option("--subject", metavar="COLUMN=VALUE", help="Whose records; may be repeated."),
-]
 
 
 @app.command()
@@ -46,7 +42,7 @@ def add(
 ) -> None:
     """Place a hold: what it covers is neither expired nor erased until its case releases it."""
     periods = read_periods([period]) if period else ()
-    subjects = read_subjects(subject or ())
+    subjects = read_people(subject)
     with opened(config, wait=wait) as lake:
         placed = lake.hold(case, dataset, periods, subjects, reason=reason)
     err().message(f"Held for {case}: {placed.scope}. Release it: isotherm hold release {case}")
@@ -87,19 +83,6 @@ def list_(
         (h.case, h.scope, f"{h.placed_at:%Y-%m-%d %H:%M}", h.placed_by, h.reason) for h in found
     )
     out().table(("case", "holds", "since (UTC)", "placed by", "reason"), rows, fold="reason")
-
-
-def read_subjects(texts: list[str] | tuple[str, ...]) -> tuple[DataSubject, ...]:
-    """Read data subjects.
-
-    Raises:
-        BadParameter: one of them is none.
-
-    """
-    try:
-        return tuple(DataSubject.parse(text) for text in texts)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--subject") from None
 
 
 def _json(hold: Hold) -> dict[str, object]:

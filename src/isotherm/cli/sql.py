@@ -35,25 +35,29 @@ class ArchivedChoice(StrEnum):
     SKIP = "skip"
 
 
+IfArchived = Annotated[
+    ArchivedChoice,
+    typer.Option("--archived", help="Refuse to miss archived partitions, or skip them."),
+]
+OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Write the rows to a file.")]
+RowsFormat = Annotated[
+    SqlFormat | None,
+    typer.Option("--format", help="How to write the rows; by the file's name, else a table."),
+]
+
+
 def run(
     query: Annotated[str, typer.Argument(metavar="SQL", help="One query; - reads it from stdin.")],
-    archived: Annotated[
-        ArchivedChoice, typer.Option(help="Refuse to miss archived partitions, or skip them.")
-    ] = ArchivedChoice.REFUSE,
+    archived: IfArchived = ArchivedChoice.REFUSE,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what it would read and cost; run nothing.")
     ] = False,
     allow_files: Annotated[
         bool, typer.Option("--allow-files", help="Let it read files that are no dataset.")
     ] = False,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the rows to a file.")
-    ] = None,
+    out_file: OutFile = None,
     config: ConfigFile = DEFAULT_CONFIG,
-    format_: Annotated[
-        SqlFormat | None,
-        typer.Option("--format", help="How to write the rows; by the file's name, else a table."),
-    ] = None,
+    format_: RowsFormat = None,
     wait: Wait = 0.0,
 ) -> None:
     """Run one query. A dataset's name, and its table's own name, mean all of its rows."""

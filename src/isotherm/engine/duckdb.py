@@ -194,9 +194,7 @@ class DuckDBSession:
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")
         try:
-            if (
-                ordered
-            ):  # a setting of the whole instance: what runs beside it only keeps order, too
+            if ordered:  # for the whole instance: what runs beside it keeps its order, too
                 self.execute("SET preserve_insertion_order = true")
             rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
         except duckdb.IOException as error:

@@ -10,6 +10,7 @@ from ..model.dataset import Dataset
 from ..model.errors import RequestError, SchemaError
 from ..model.hold import Hold
 from ..model.person import DataSubject
+from ..model.schema import Column
 from .base import Session
 from .sql import quote, text, within
 
@@ -49,6 +50,26 @@ def held(
         whose = belongs_to(hold.subjects, types) if hold.subjects else "TRUE"
         found.append(f"({where} AND {whose})")
     return f"coalesce({' OR '.join(found)}, FALSE)" if found else NOBODY
+
+
+def naming(dataset: Dataset, source: str, columns: Iterable[Column]) -> tuple[str, dict[str, str]]:
+    """Return objects with every column that identifies people, and the types of all.
+
+    One that was born later is NULL in them: nobody is named by it there.
+
+    Args:
+        source: The SQL of a relation that reads Parquet files.
+        columns: That it has.
+
+    """
+    types = {column.name: column.type for column in columns}
+    absent = [name for name in (dataset.clock, *dataset.subject) if name not in types]
+    if not absent:
+        return source, types
+    nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
+    return f"(SELECT *, filename, {nothing} FROM {source})", types | dict.fromkeys(
+        absent, "VARCHAR"
+    )
 
 
 def as_they_are_kept(

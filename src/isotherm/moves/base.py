@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -191,6 +192,16 @@ class Act:
     def new_location(self, tier: str, period: Period, number: int) -> Location:
         """Return a path that is never used twice: it holds the id of this run of the move."""
         return Location(tier, f"{self.dataset.name}/{period}/{self.id}-{number}.parquet")
+
+    def notes(self, period: Period) -> dict[str, str]:
+        """Return what a new object says of itself, so that control can be rebuilt from it."""
+        said = {
+            "lake": self.ports.lake,
+            "dataset": self.dataset.name,
+            "period": str(period),
+            "move": self.id,
+        }
+        return {"isotherm": json.dumps(said)}
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition that the move's rows meet in the warehouse."""

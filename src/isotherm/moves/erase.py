@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +9,7 @@ from functools import cached_property
 from ..control import datasets, erasures, holds
 from ..control.erasures import Forgotten
 from ..control.inventory import clock_of
-from ..engine.matching import belongs_to, held
+from ..engine.matching import belongs_to, held, naming
 from ..engine.sql import listed, quote
 from ..model.errors import RequestError, VerifyError
 from ..model.hold import Hold
@@ -134,7 +133,7 @@ class Erase(Act):
 
     def hot_rows(self, periods: Sequence[Period] | None = None) -> str:
         """Return the query of the rows that leave the warehouse: by what tells them apart."""
-        names = listed({self.dataset.clock: None} | dict.fromkeys(self.dataset.subject))
+        names = listed(dict.fromkeys((self.dataset.clock, *self.dataset.subject)))
         return (
             f"SELECT {names} FROM {self.tx.relation(self.dataset.table)} WHERE {self.condition()}"
         )
@@ -167,13 +166,7 @@ class Erase(Act):
         known = {id_: c for id_, c in self._catalogued.items() if id_ in there}
         names = names_now((column.name for column in known.values()), self.dataset.renamed)
         columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
-        types = {column.name: column.type for column in columns.values()}
-        source = session.parquet([url], columns)
-        wanted = {self.dataset.clock, *self.dataset.subject}
-        if absent := sorted(wanted - types.keys()):  # born later: nobody is named by it here
-            types |= dict.fromkeys(absent, "VARCHAR")
-            nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
-            source = f"(SELECT *, {nothing} FROM {source})"
+        source, types = naming(self.dataset, session.parquet([url], columns), columns.values())
         theirs = belongs_to(self.request.subjects, types)
         kept = held(self.dataset, self.clock_type, self.holds, types)
         gone, left = session.execute(
@@ -202,14 +195,8 @@ class Erase(Act):
 
     def _write(self, part: Part, number: int, select: str, field_ids: dict[str, int]) -> Part:
         storage, target = self.ports.storage, self._target(part, number)
-        notes = {
-            "lake": self.ports.lake,
-            "dataset": self.dataset.name,
-            "period": str(part.period),
-            "move": self.id,
-        }
-        note = {"isotherm": json.dumps(notes)}
-        rows = self.tx.session.copy(select, storage.stage(target), field_ids, note, ordered=True)
+        notes = self.notes(part.period)
+        rows = self.tx.session.copy(select, storage.stage(target), field_ids, notes, ordered=True)
         stored = storage.publish(target)
         if storage.classed:
             storage.classed.copy_tags(part.location, target)

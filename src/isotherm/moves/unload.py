@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 
 from ..control import pins
@@ -105,15 +104,8 @@ class Unload(Act):
         select = self.hot_rows([period])
         if self.dataset.order_by:
             select += f" ORDER BY {listed(self.dataset.order_by)}"
-        notes = {
-            "lake": self.ports.lake,
-            "dataset": self.dataset.name,
-            "period": str(period),
-            "move": self.id,
-        }
-        rows = self.tx.session.copy(
-            select, storage.stage(location), field_ids, {"isotherm": json.dumps(notes)}
-        )
+        notes = self.notes(period)
+        rows = self.tx.session.copy(select, storage.stage(location), field_ids, notes)
         if not rows:
             storage.remove(location)
             return None
@@ -143,7 +135,7 @@ def delete_moved(act: Act) -> None:
     gone = act.tx.delete(act.dataset.table, act.condition())
     if gone != act.moved.rows:
         raise ConflictError(
-            f"{gone} rows of {act.move.span} would be deleted, {act.moved.rows} were read",
+            f"{gone} rows would be deleted by {act.move}, {act.moved.rows} were read",
             hint="Nothing was deleted. Run the same command again.",
         )
 

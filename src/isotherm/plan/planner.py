@@ -18,10 +18,11 @@ from ..model.request import Request, RequestKind
 from ..model.tier import EXPIRED, HOT, Tier, rules_move
 from .batches import batched
 from .economics import Economics
-from .plan import Cause, Kind, Move, Plan, Refusal, faster, state_of, terms_of
+from .fetching import restore_move
+from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
 
 READING_TIME = timedelta(days=1)
-"""How long an archived partition is restored for when it is on its way to a warmer tier."""
+"""How long an archived partition is restored for on its way elsewhere, or to be written anew."""
 MINUTE = "%Y-%m-%d %H:%M"
 MONTH = timedelta(days=30.4375)
 
@@ -39,6 +40,16 @@ class Subject:
     def paused(self) -> bool:
         """Whether somebody wants no moves of it."""
         return any(request.kind is RequestKind.PAUSE for request in self.requests)
+
+    def standing(self, kind: RequestKind, period: Period, now: datetime) -> Request | None:
+        """Return what was asked for of a partition, and is not over at this time (UTC)."""
+        found = [
+            request
+            for request in self.requests
+            if request.kind is kind and request.period == period
+            if request.until and request.until > now
+        ]
+        return max(found, key=lambda request: request.until or now, default=None)
 
 
 def make_plan(
@@ -160,23 +171,14 @@ class _Planner:
         asked: bool,
     ) -> Move | Refusal:
         """Have archived parts of one tier made readable."""
-        tier = parts[0].tier
         fetching = self._standing(RequestKind.FETCH, partition.period)
-        paid = fetching is not None and not faster(speed, fetching.speed)
-        dollars = self.economics.restore(parts, tier, until, speed, asked=asked, fetching=paid)
-        move = self._move(Kind.RESTORE, parts, tier, tier, reason)
-        move = replace(move, dollars=dollars, until=until, speed=speed, asked=asked)
+        move = restore_move(
+            parts, until, speed, reason, self.economics, asked=asked, fetching=fetching
+        )
         return self._judged(move, partition)
 
     def _standing(self, kind: RequestKind, period: Period) -> Request | None:
-        """Return what was asked for of a partition, and is not over."""
-        found = [
-            request
-            for request in self.subject.requests
-            if request.kind is kind and request.period == period
-            if request.until and request.until > self.now
-        ]
-        return max(found, key=lambda request: request.until or self.now, default=None)
+        return self.subject.standing(kind, period, self.now)
 
     def _warmer(
         self, partition: Partition, parts: list[Part], tier: Tier, due: Tier, rule: Rule | None

@@ -12,11 +12,12 @@ from ..cost.prices import PriceBook
 from ..model.errors import RequestError
 from ..model.part import Part, Partition
 from ..model.period import Period, Unit
-from ..model.request import Request, RequestKind
+from ..model.request import RequestKind
 from .batches import batched
 from .economics import Economics
-from .plan import Kind, Move, Plan, faster, terms_of
-from .planner import Subject, basis_of
+from .fetching import restore_move
+from .plan import Move, Plan, terms_of
+from .planner import MINUTE, Subject, basis_of
 
 
 def make_restore_plan(
@@ -40,10 +41,7 @@ def make_restore_plan(
 
     """
     dataset, inventory = subject.dataset, subject.inventory
-    if subject.paused:
-        raise RequestError(
-            f"{dataset.name} is paused", hint=f"Go on with: isotherm resume {dataset.name}"
-        )
+    check_not_paused(subject)
     if until <= now:
         raise RequestError(f"a restore until {until:%Y-%m-%d %H:%M} would be over at once")
     economics = Economics(book, inventory, now)
@@ -58,6 +56,18 @@ def make_restore_plan(
     numbered = tuple(replace(move, id=str(n)) for n, move in enumerate(moves, start=1))
     basis = {dataset.name: basis_of(inventory, numbered)}
     return Plan(now, now, numbered, (), basis, {dataset.name: terms_of(dataset)})
+
+
+def check_not_paused(subject: Subject) -> None:
+    """Check that moves of a dataset are wanted.
+
+    Raises:
+        RequestError: it is paused.
+
+    """
+    name = subject.dataset.name
+    if subject.paused:
+        raise RequestError(f"{name} is paused", hint=f"Go on with: isotherm resume {name}")
 
 
 def quote_of(plan: Plan, book: PriceBook) -> Quote:
@@ -104,29 +114,9 @@ def _moves(
     economics: Economics,
     speed: str,
 ) -> Iterator[Move]:
-    fetching = [r.speed for r in subject.requests if r.period == period and _is_at_it(r, economics)]
-    paid = bool(fetching) and not any(faster(speed, before) for before in fetching)
-    for tier, group in groupby(sorted(archived, key=lambda p: p.tier.rank), lambda p: p.tier):
-        parts = list(group)
-        closed = [part for part in parts if part.restored is None]
-        yield Move(
-            "",
-            Kind.RESTORE,
-            subject.dataset.name,
-            (period,),
-            tier,
-            tier,
-            f"asked for until {until:%Y-%m-%d %H:%M}",
-            sum(part.rows for part in parts),
-            sum(part.bytes for part in closed),
-            len(closed),
-            economics.restore(parts, tier, until, speed, asked=True, fetching=paid),
-            until,
-            speed,
-            asked=True,
+    fetching = subject.standing(RequestKind.FETCH, period, economics.now)
+    reason = f"asked for until {until:{MINUTE}}"
+    for _, group in groupby(sorted(archived, key=lambda p: p.tier.rank), lambda p: p.tier):
+        yield restore_move(
+            list(group), until, speed, reason, economics, asked=True, fetching=fetching
         )
-
-
-def _is_at_it(request: Request, economics: Economics) -> bool:
-    over = request.until is not None and request.until <= economics.now
-    return request.kind is RequestKind.FETCH and not over

@@ -9,8 +9,7 @@ from datetime import datetime
 from ..catalog.iceberg import IcebergCatalog
 from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
-from ..engine.matching import as_they_are_kept, belongs_to, held
-from ..engine.sql import quote
+from ..engine.matching import as_they_are_kept, belongs_to, held, naming
 from ..model.dataset import Dataset
 from ..model.hold import Hold
 from ..model.part import Part
@@ -141,14 +140,9 @@ class Finder:
             for id_, column in known.items()
             if names[column.name] in wanted
         }
-        types = {column.name: column.type for column in columns.values()}
         urls = [self.storage.url(part.readable_location) for part in parts_]
         files = {_end(url): part for url, part in zip(urls, parts_, strict=True)}
-        source = session.parquet(urls, columns)
-        if absent := sorted(wanted - types.keys()):  # born later: nobody is named by it here
-            types |= dict.fromkeys(absent, "VARCHAR")
-            nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
-            source = f"(SELECT *, filename, {nothing} FROM {source})"
+        source, types = naming(dataset, session.parquet(urls, columns), columns.values())
         kept = held(dataset, clock_type, standing, types)
         rows = session.execute(
             f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "

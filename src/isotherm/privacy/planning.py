@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..control.erasures import Erasure
 from ..cost.dollars import Dollars, entering, reading, size_of
@@ -14,12 +14,10 @@ from ..model.part import Part
 from ..model.period import Period
 from ..model.tier import HOT, Tier
 from ..plan.economics import Economics
+from ..plan.fetching import restore_move
 from ..plan.plan import Kind, Move, Plan, terms_of
-from ..plan.planner import Subject, basis_of
+from ..plan.planner import READING_TIME, Subject, basis_of
 from .finding import Found
-
-READING_TIME = timedelta(days=1)
-"""How long an archived partition is restored for, to be searched and written anew."""
 
 
 def make_erase_plan(
@@ -67,21 +65,8 @@ def _moves(
         rows = sum(found.cold.get(part, 0) for part in group)
         if closed:
             speed, until = economics.cheapest(tier), now + READING_TIME
-            yield Move(
-                "",
-                Kind.RESTORE,
-                subject.dataset.name,
-                (period,),
-                tier,
-                tier,
-                f"{reason}: it can be searched only then",
-                sum(part.rows for part in closed),
-                sum(part.bytes for part in closed),
-                len(closed),
-                economics.restore(closed, tier, until, speed, asked=False),
-                until,
-                speed,
-            )
+            why = f"{reason}: it can be searched only then"
+            yield restore_move(closed, until, speed, why, economics, asked=False)
         size = size_of(group)
         once = reading(book, tier, size) + entering(book, HOT, tier, size)
         yield Move(

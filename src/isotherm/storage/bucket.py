@@ -198,27 +198,7 @@ class Bucket:
             )
         tags = self.tags(source) if without else {}
         kept = {name: value for name, value in tags.items() if name not in without}
-        replaced = {"TaggingDirective": "REPLACE", "Tagging": urlencode(kept)}
-        with self._asking(source, "copied"):
-            if size <= ONE_COPY_BYTES:  # metadata and tags come along; in parts they do not
-                self.client.copy_object(
-                    **self._name(target),
-                    CopySource=self._name(source),
-                    CopySourceIfMatch=found["ETag"],
-                    StorageClass=class_,
-                    ChecksumAlgorithm="SHA256",
-                    **(replaced if kept != tags else {}),
-                )
-            else:
-                more = {
-                    "Metadata": found["Metadata"],
-                    "MetadataDirective": "REPLACE",
-                    "StorageClass": class_,
-                    "Tagging": urlencode(kept),
-                    "TaggingDirective": "REPLACE",
-                    "CopySourceIfMatch": found["ETag"],
-                }
-                self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
+        self._have_copied(source, target, found, class_, kept if kept != tags else None)
         if kept != tags:  # Ceph has copied them all the same, and its rules may have acted on them
             self.tag(target, {}, without)
             if class_of(self.required(target)) != class_:
@@ -235,6 +215,34 @@ class Bucket:
             with suppress(StorageError):  # a lock keeps it: it goes with the object
                 self._remove_version(source, found.get("VersionId", "null"))
         return int(size)
+
+    def _have_copied(
+        self,
+        source: str,
+        target: str,
+        found: Mapping[str, Any],
+        class_: str,
+        tags: Mapping[str, str] | None,
+    ) -> None:
+        """Have the store copy the object that was found, by one request or in parts.
+
+        Args:
+            tags: Those of the copy; the object's own if not given.
+
+        """
+        more: dict[str, Any] = {"StorageClass": class_, "CopySourceIfMatch": found["ETag"]}
+        parts = found["ContentLength"] > ONE_COPY_BYTES  # then nothing comes along by itself
+        if parts and tags is None:
+            tags = self.tags(source)
+        if tags is not None:
+            more |= {"TaggingDirective": "REPLACE", "Tagging": urlencode(tags)}
+        with self._asking(source, "copied"):
+            if parts:
+                more |= {"MetadataDirective": "REPLACE", "Metadata": found["Metadata"]}
+                self.client.copy(self._name(source), self._address.bucket, target, ExtraArgs=more)
+            else:
+                named = {**self._checked(target), "CopySource": self._name(source)}
+                self.client.copy_object(**named, **more)
 
     def ask(self, key: str, days: int, speed: str) -> bool:
         """Ask for an archived object, unless that was done at this speed.

@@ -37,7 +37,7 @@ _NUMERIC = re.compile(r"numeric\(([0-9]+),(-?[0-9]+)\)")
 _FAR = "294000-01-01"
 """Timestamps from this year on wrap around when the engine reads them."""
 _BEFORE_ALL = "5000-01-01 (BC)"
-"""PostgreSQL has no timestamp before 4713 BC."""
+"""PostgreSQL has no timestamp before 4713 BC: what is earlier has wrapped, or is infinite."""
 
 
 def engine_type(postgres: str) -> str:
@@ -103,5 +103,5 @@ def misread(types: Iterable[Row]) -> Iterator[Misread]:
             yield Misread(
                 f"{name} lies beyond the year 294000, which the engine cannot read",
                 f"{column} >= '{_FAR}' AND isfinite({column})",
-                f"{column} < TIMESTAMP '{_BEFORE_ALL}' AND isfinite({column})",
+                f"{column} < TIMESTAMP '{_BEFORE_ALL}' OR NOT isfinite({column})",
             )
