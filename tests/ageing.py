@@ -121,7 +121,11 @@ def tiers_of(lake: Lake) -> dict[str, str]:
     return {str(item.period): item.tier.name for item in lake.inventory("trips")}
 
 
+OTHERS = ("iceberg", "control", MARK)
+"""What lies beside the tiers in a store's folder."""
+
+
 def _tiers(storage: Storage) -> Iterable[str]:
     if isinstance(storage, FolderStorage):
-        return [item.name for item in storage.root.iterdir() if item.name not in ("iceberg", MARK)]
+        return [item.name for item in storage.root.iterdir() if item.name not in OTHERS]
     return CLASSES

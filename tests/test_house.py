@@ -25,9 +25,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lifecycle": {"model", "storage"},
     "control": {"model", "engine", "warehouse"},
     "load": PORTS | {"control"},
-    "moves": PORTS | {"control", "plan", "lifecycle"},
+    "moves": PORTS | {"control", "plan", "lifecycle", "backup"},
     "query": PORTS | {"control", "cost"},
-    "check": PORTS | {"control"},
+    "backup": PORTS | {"control"},
+    "check": PORTS | {"control", "backup"},
     "privacy": PORTS | {"control", "plan", "cost"},
 }
 MAY_IMPORT["holding"] = set(MAY_IMPORT)

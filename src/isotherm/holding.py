@@ -10,9 +10,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from .backup import copies
 from .config import Config
 from .control import journal, migrations
-from .model.errors import ConflictError
+from .model.errors import ConflictError, StorageError
 from .storage.base import Storage
 from .warehouse.attached import AttachedWarehouse
 from .warehouse.lease import always
@@ -101,3 +102,9 @@ class Holding:
         """Seal the journal's new rows; where another writer is at it, the next one does."""
         with suppress(ConflictError), self.warehouse.transaction() as tx:
             journal.seal(tx)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Renew the store's copy of control; where that cannot be done now, the next one does."""
+        with suppress(StorageError, ConflictError):
+            copies.keep(self.warehouse, self.storage)

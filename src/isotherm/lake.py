@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .asking import Asking
+from .backup import copies
 from .control import holds, intents, inventory, journal, migrations, requests
 from .control.intents import Intent
 from .control.journal import Entry, Head
@@ -225,6 +226,7 @@ class Lake(Asking):
         with self._moving, self.warehouse.lease() as held, memory:
             ports = self.ports(exclusive=exclusive, held=held)
             recovery.recover(ports)
+            self._keep()
             if plan:
                 self.check(plan)
             else:  # made here and now, it fits
@@ -235,6 +237,7 @@ class Lake(Asking):
                     ports, self.config.datasets, plan, limits or Limits(), watch or Watch()
                 )
             finally:
+                self._keep()
                 self.warehouse.compact()
 
     def restore_plan(
@@ -280,10 +283,28 @@ class Lake(Asking):
         """
         from .check.audit import Auditor
 
-        names = [self.config.dataset(name).name] if name else list(self.config.datasets)
+        datasets = self.config.datasets
+        chosen = [self.config.dataset(name)] if name else list(datasets.values())
+        self._reach()
         with self.warehouse.snapshot() as tx:
-            auditor = Auditor(tx, self.storage, self.catalog, share, watch)
-            return auditor.audit(names)
+            auditor = Auditor(tx, self.storage, self.catalog, share, watch, self.clock())
+            return auditor.audit(chosen)
+
+    def backup(self, file: str | Path) -> Path:
+        """Write control and the config to one file, from which a lake can be rebuilt.
+
+        It holds what control knows of people: who is held or to be erased, rows in quarantine. The
+        key of certificates is not in it, nor is a single row of a dataset.
+
+        Raises:
+            RequestError: there is a file already.
+            StorageError: it cannot be written.
+
+        """
+        config = self.config.file.read_text(encoding="utf-8")
+        with self.warehouse.snapshot() as tx:
+            copies.save(tx, Path(file), config=config)
+        return Path(file)
 
     def verify_journal(self) -> tuple[Head, dict[str, str]]:
         """Follow the journal's chain, and look in it for the heads that Iceberg has noted.

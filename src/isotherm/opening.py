@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import tomllib
 from collections.abc import Callable
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from . import config as configuration
+from .asking import whoami
+from .backup import copies
+from .backup import rebuild as rebuilding
+from .backup.rebuild import Rebuilder, Rebuilt
 from .config import Config
 from .config.sections import POSTGRES
-from .control import datasets, migrations, parts
+from .control import datasets, migrations, parts, pins
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
 from .model.address import Address
@@ -98,9 +103,73 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
         storage.claim(lake, used)
         _make_catalog_schema(config)
         _catalog(config, storage, lake)
+        copies.keep(warehouse, storage)
     finally:
         warehouse.close()
     return config, fresh
+
+
+def rebuild_lake(
+    path: str | Path = configuration.DEFAULT_FILE,
+    backup: str | Path | None = None,
+    *,
+    replace: bool = False,
+    wait: float = 0.0,
+    clock: Callable[[], datetime] = utc_now,
+) -> Rebuilt:
+    """Rebuild control that was lost or damaged; see `backup.rebuild`.
+
+    Args:
+        backup: A file that `Lake.backup` has written; the store's own copy if that is newer. The
+            config comes out of it where there is none.
+        replace: Replace control that is there; what it held is saved beside the config first.
+        wait: For how many seconds to wait for a warehouse that another process holds.
+
+    Raises:
+        ConfigError: the config, or the backup, is wrong.
+        RequestError: control is there, or there is nothing to rebuild it from.
+        StorageError: the store is not there, or not this lake's.
+        BusyError: another process holds the warehouse, or applies.
+
+    """
+    from .moves import recovery
+
+    file, now = Path(path).absolute(), clock()
+    if backup and not file.exists():
+        engine = DuckDBEngine()
+        text = rebuilding.config_of(engine.session(), Path(backup))
+        engine.close()
+        file.write_text(text, encoding="utf-8")
+    config = configuration.read(file)
+    warehouse = _warehouse(config, wait=wait)
+    try:
+        storage = _storage(config)
+        if access := storage.access():
+            warehouse.engine.reach(access)
+        with warehouse.transaction() as tx:
+            migrations.make_schema(tx)
+        with rebuilding.alone(warehouse):
+            saved = rebuilding.save_old(warehouse, config.folder, now) if replace else None
+            with warehouse.transaction() as tx:
+                rebuilding.check_replaceable(tx, replace=replace)
+                source, words = rebuilding.source_of(tx, storage, Path(backup) if backup else None)
+                rebuilder = Rebuilder(tx, storage, config.datasets, source, words)
+                rebuilt = rebuilder.rebuild(now, whoami())
+        _make_catalog_schema(config)
+        catalog = _catalog(config, storage, rebuilt.lake)
+        with warehouse.snapshot() as tx:
+            heads = {name: pins.latest(tx, name) for name in config.datasets}
+        for name, pin in heads.items():
+            if pin:
+                catalog.adopt(name, pin.metadata, pin.snapshot)
+    finally:
+        warehouse.close()
+    with open_lake(path, wait=wait, clock=clock) as lake:
+        ports = lake.ports()
+        for name in (name for name, pin in heads.items() if pin):
+            recovery.publish(ports, name)
+        lake._seal()
+    return dataclasses.replace(rebuilt, saved=saved)
 
 
 def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> AttachedWarehouse:
@@ -192,4 +261,7 @@ def _rest(config: Config, section: str, url: str, scheme: str) -> str:
 
 
 def _not_set_up(config: Config) -> ConfigError:
-    return ConfigError(f"{config.file}: this lake was not set up yet", hint="Run: isotherm init")
+    return ConfigError(
+        f"{config.file}: this lake was not set up yet",
+        hint="Run: isotherm init. Where it was, and control is lost: isotherm rebuild",
+    )

@@ -143,3 +143,14 @@ def test_an_object_that_somebody_else_has_archived_is_found(
     assert found == [
         f"object {part.location}, 2018-05 of trips is in DEEP_ARCHIVE, and should be in STANDARD"
     ]
+
+
+def test_rows_that_are_in_the_warehouse_and_in_an_object_are_named(plain: Lake) -> None:
+    part = part_of(plain, "2018-05")
+    source = plain.storage.url(part.location)
+    run_sql(plain, f"INSERT INTO trips SELECT pickup, id FROM '{source}'")
+    (found,) = said(plain.audit())
+    assert "2018-05" in found
+    assert f"has {part.rows} rows that are all in main.trips as well" in found
+    run_sql(plain, "DELETE FROM trips WHERE id = (SELECT min(id) FROM trips)")
+    assert said(plain.audit()) == []

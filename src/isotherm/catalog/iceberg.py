@@ -127,6 +127,26 @@ class IcebergCatalog:
                 pass
         return self.head(dataset)
 
+    def adopt(self, dataset: str, metadata: str, snapshot: int) -> bool:
+        """Have the catalogue name the table of a pin, where it has none or one that is behind it.
+
+        Args:
+            metadata: The metadata file of the pin.
+            snapshot: That the pin names.
+
+        Returns:
+            Whether it did not before.
+
+        """
+        if self.exists(dataset):
+            if self._table(dataset).snapshot_by_id(snapshot):
+                return False
+            with _naming(dataset):
+                self._catalog.drop_table((NAMESPACE, dataset))
+        with _naming(dataset):
+            self._catalog.register_table((NAMESPACE, dataset), metadata)
+        return True
+
     def exists(self, dataset: str) -> bool:
         """Say whether the dataset has a table."""
         with _naming(dataset):

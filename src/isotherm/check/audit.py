@@ -10,10 +10,13 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from ..backup.doubles import are_hot
 from ..catalog.iceberg import IcebergCatalog
-from ..control import intents, parts, pins, removals
+from ..control import intents, inventory, parts, pins, removals
 from ..control.pins import PinRow
+from ..model.dataset import Dataset
 from ..model.errors import IsothermError
 from ..model.part import Location, Part
 from ..model.tier import CLASSES
@@ -66,6 +69,7 @@ class Auditor:
     Attributes:
         share: Which part of the objects is read whole, 0 to 1; one at least where it is not 0.
         watch: Told how many of how many objects are done.
+        now: Restored copies must be readable at this time (UTC) still.
 
     """
 
@@ -74,12 +78,14 @@ class Auditor:
     catalog: IcebergCatalog
     share: float = 0.1
     watch: Watch = lambda _done, _all: None
+    now: datetime = datetime.max
     chosen: random.Random = field(default_factory=random.Random)
 
-    def audit(self, datasets: Sequence[str]) -> Audited:
+    def audit(self, datasets: Sequence[Dataset]) -> Audited:
         """Look at everything of some datasets."""
         found: list[Finding] = []
-        every = [part for name in datasets for part in parts.of_dataset(self.tx, name)]
+        names = [dataset.name for dataset in datasets]
+        every = [part for name in names for part in parts.of_dataset(self.tx, name)]
         sample = self._sample(every)
         for number, part in enumerate(every, start=1):
             found += self._object(part, part.location, part in sample)
@@ -87,11 +93,13 @@ class Auditor:
                 found += self._object(part, part.restored, False)
             self.watch(number, len(every))
         found += self._classes(every)
-        for name in datasets:
-            found += self._iceberg(name, [part for part in every if part.dataset == name])
+        for dataset in datasets:
+            own = [part for part in every if part.dataset == dataset.name]
+            found += self._iceberg(dataset.name, own)
+            found += self._doubles(dataset, own)
         found += self._orphans()
         found += self._half_done()
-        rows, said = self._journal(datasets)
+        rows, said = self._journal(names)
         return Audited(
             len({(part.dataset, part.period) for part in every}),
             len(every),
@@ -169,6 +177,25 @@ class Auditor:
             if url in seen and seen[url] != part.rows:
                 what = f"says {seen[url]} rows of {url}, control {part.rows}"
                 yield Finding(where, what, BACKUP)
+
+    def _doubles(self, dataset: Dataset, kept: Sequence[Part]) -> Iterator[Finding]:
+        """Yield objects whose rows are in the warehouse, too, as after it came from a backup."""
+        columns = self.tx.columns(dataset.table)
+        if not columns:
+            return
+        type_ = inventory.clock_of(dataset, columns).type
+        hot = inventory.matching(self.tx, dataset, type_, "TRUE")
+        for part in kept:
+            place = part.readable_location
+            if hot.get(part.period, 0) < part.rows or not part.readable_at(self.now):
+                continue
+            with suppress(IsothermError):  # what cannot be read is said of the object
+                if are_hot(self.tx, self.storage, dataset, [part.period], [place], part.rows):
+                    yield Finding(
+                        f"object {place}, {part.period} of {dataset.name}",
+                        f"has {part.rows} rows that are all in {dataset.table} as well",
+                        f"If that came from a backup, delete those of {part.period} there.",
+                    )
 
     def _orphans(self) -> Iterator[Finding]:
         """Yield objects that nobody needs, and nobody is about to remove."""

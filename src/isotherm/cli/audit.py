@@ -39,6 +39,16 @@ def run(
             progress.update(task, completed=done, total=all_)
 
         audited = lake.audit(dataset, share=percent / 100, watch=watch)
+    show(audited, format_)
+
+
+def show(audited: Audited, format_: Format) -> None:
+    """Show what an audit has found.
+
+    Raises:
+        AuditError: something is not as it should be.
+
+    """
     if format_ is Format.JSON:
         write_json(_json(audited))
     else:

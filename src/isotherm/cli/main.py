@@ -15,6 +15,7 @@ from ..model.errors import IsothermError
 from . import (
     apply,
     audit,
+    backup,
     demo,
     erase,
     explain,
@@ -28,6 +29,7 @@ from . import (
     load,
     pause,
     plan,
+    rebuild,
     restore,
     sql,
     status,
@@ -64,7 +66,8 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-for _verb in (init, load, status, plan, apply, explain, sql, restore, erase, export, audit):
+_VERBS = (init, load, status, plan, apply, explain, sql, restore, erase, export)
+for _verb in (*_VERBS, audit, backup, rebuild):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

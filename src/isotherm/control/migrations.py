@@ -144,12 +144,22 @@ def check(tx: Transaction) -> None:
 
 def _version(tx: Transaction) -> int:
     done = int(tx.execute("SELECT coalesce(max(version), 0) FROM isotherm.migrations")[0][0])
-    if done > len(MIGRATIONS):
+    check_known(done)
+    return done
+
+
+def check_known(version: int) -> None:
+    """Check that this Isotherm knows a version of control.
+
+    Raises:
+        ConfigError: it was made by a newer one.
+
+    """
+    if version > len(MIGRATIONS):
         raise ConfigError(
-            f"control is of version {done}, this Isotherm knows {len(MIGRATIONS)}",
+            f"control is of version {version}, this Isotherm knows {len(MIGRATIONS)}",
             hint="Upgrade Isotherm: pip install --upgrade isotherm",
         )
-    return done
 
 
 def is_made(tx: Transaction) -> bool:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import stamina
 
-from ..catalog.iceberg import Pin
-from ..control import datasets, intents, journal, parts, pins, removals, requests
+from ..control import datasets, intents, journal
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
@@ -19,6 +18,7 @@ from . import recovery
 from .base import Act, Ports
 from .erase import Erase
 from .expire import Expire
+from .recording import Recorder, register, rows_of
 from .recovery import Ending
 from .reload import Reload
 from .restore import Restore
@@ -60,6 +60,7 @@ class Runner:
     def __init__(self, ports: Ports, observe: Observer = lambda move, step: None) -> None:
         self.ports = ports
         self.observe = observe
+        self._record = Recorder(ports)
 
     def run(self, dataset: Dataset, move: Move) -> Outcome:
         """Run a move to its end; one that meets another writer is run again whole, a few times.
@@ -103,7 +104,7 @@ class Runner:
                 raise
             if failure:
                 raise failure from error
-        outcome = Outcome(move, act.id, _rows(act), sum(part.bytes for part in act.change.add))
+        outcome = Outcome(move, act.id, rows_of(act), sum(part.bytes for part in act.change.add))
         self._after(order[commit + 1 :], move)
         return outcome
 
@@ -153,7 +154,7 @@ class Runner:
         if step is Step.REGISTER:
             register(act)
         elif step is Step.RECORD:
-            record(act)
+            self._record(act)
         else:
             {
                 Step.COPY: act.copy,
@@ -181,58 +182,3 @@ class Runner:
             except BaseException as error:
                 error.add_note(f"{Ending.DONE.value}: {move}")
                 raise
-
-
-def register(act: Act) -> None:
-    """Put the change on the move's branch; a move that readers see nothing of has none."""
-    change, storage, name = act.change, act.ports.storage, act.dataset.name
-    if not (change.register or change.unregister):
-        return
-    current = pins.latest(act.tx, name)
-    base = Pin(current.metadata, current.snapshot) if current else act.ports.catalog.head(name)
-    act.pin = act.ports.catalog.register(
-        name,
-        base,
-        act.id,
-        add=[storage.url(location) for location in change.register],
-        remove={storage.url(part.readable_location): part for part in change.unregister},
-        notes={"isotherm.journal": str(journal.head(act.tx))},
-    )
-
-
-def record(act: Act) -> None:
-    """Write everything that the commit makes true.
-
-    Raises:
-        ConflictError: a recoverer has given up the move.
-
-    """
-    tx, now, name, change = act.tx, act.ports.clock(), act.dataset.name, act.change
-    if not intents.end(tx, act.id, intents.DONE, now):
-        raise ConflictError(f"{act.move} was given up by another process")
-    if act.move.kind is Kind.RESTORE:
-        requests.fulfil(tx, name, act.move.periods, now)
-    parts.remove(tx, [part.id for part in change.remove])
-    parts.add(tx, change.add)
-    if act.pin:
-        current = pins.latest(tx, name)
-        version = current.version + 1 if current else 1
-        pins.append(tx, pins.PinRow(name, version, act.pin.metadata, act.pin.snapshot, act.id, now))
-    removals.add(tx, change.discard, act.id, None)
-    act.note()
-    journal.write(
-        tx,
-        now,
-        name,
-        act.id,
-        "done",
-        move=str(act.move),
-        rows=_rows(act),
-        objects=[[str(part.location), part.bytes, part.sha256] for part in change.add],
-        replaced=[str(part.location) for part in change.remove],
-        snapshot=act.pin.snapshot if act.pin else None,
-    )
-
-
-def _rows(act: Act) -> int:
-    return act.moved.rows or sum(part.rows for part in act.change.add)

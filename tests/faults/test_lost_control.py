@@ -1,0 +1,41 @@
+"""Control is lost, at any time: it is rebuilt from the store, and the story goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import killing
+import pytest
+from trials import PostgresTrial, Trial, warm_processes
+
+from databases import PostgresServer
+
+__all__ = ["warm_processes"]
+
+pytestmark = pytest.mark.usefixtures("warm_processes")
+
+
+def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
+    """Kill a move and lose control at some steps, those about the commit in any case."""
+    steps = trial.steps()
+    commits = [n for n, step in enumerate(steps, start=1) if step == "before commit"]
+    chosen = sorted({*range(1, len(steps) + 1, every), *commits, *(n + 1 for n in commits[1:-1])})
+    found = {
+        f"{n} {steps[n - 1]}": trial.kill(n, bool(n % 2), killing.survive_without_control)
+        for n in chosen
+    }
+    return {name: problems for name, problems in found.items() if problems}
+
+
+@pytest.mark.parametrize("story", killing.STORIES)
+def test_a_move_that_is_killed_while_control_is_lost_is_seen_once(
+    story: str, tmp_path: Path
+) -> None:
+    assert not _tried(Trial(tmp_path / "trial", story), 9)
+
+
+@pytest.mark.parametrize("story", ["unload", "reload"])
+def test_a_move_on_postgres_that_is_killed_while_control_is_lost_is_seen_once(
+    story: str, tmp_path: Path, postgres: PostgresServer
+) -> None:
+    assert not _tried(PostgresTrial(tmp_path / "trial", story, postgres), 99)
