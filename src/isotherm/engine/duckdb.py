@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,15 +194,22 @@ class DuckDBSession:
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")
         try:
-            if ordered:  # for the whole instance: what runs beside it keeps its order, too
-                self.execute("SET preserve_insertion_order = true")
-            rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
+            with self._ordered() if ordered else nullcontext():
+                rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
         except duckdb.IOException as error:
             raise StorageError(f"cannot write {path}: {error}") from error
-        finally:
-            if ordered:
-                self.execute("SET preserve_insertion_order = false")
         return int(rows[0][0])
+
+    @contextmanager
+    def _ordered(self) -> Iterator[None]:
+        """Keep rows in their order for a while: in the whole instance, what runs beside it, too."""
+        beside = self.cursor.cursor()  # a statement that fails leaves a transaction without words
+        try:
+            beside.execute("SET preserve_insertion_order = true")
+            yield
+        finally:
+            beside.execute("SET preserve_insertion_order = false")
+            beside.close()
 
     def digest(self, select: str) -> Digest:
         """Count and hash the rows of `select`, whatever their order."""
