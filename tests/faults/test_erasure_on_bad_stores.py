@@ -7,14 +7,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 from test_erasure import ARCHIVE, NOW, TABLE, THREE, WARM, finish, left_of
-from test_objects import no_space, path_of, read_only
+from test_objects import delete, flip_a_bit, no_space, part_of, path_of, read_only, truncate
 
 from ageing import Clock, age, ids, untidy
 from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
-from isotherm.model.errors import MovesFailed
+from isotherm.model.errors import MovesFailed, StorageError
+from isotherm.storage.folder import FolderStorage
 
 PLACES = {"warm": WARM, "archive": ARCHIVE}
 TWO_MONTHS = TABLE.replace("range(200)", "range(80)")
@@ -117,3 +119,58 @@ def test_old_objects_that_cannot_be_removed_keep_the_certificate_back(
     assert old.exists()
     check_at_last(lake)
     assert not old.exists()
+
+
+# -- damaged objects
+
+
+def exchange(path: Path, other: Path) -> None:
+    between = path.with_name("between")
+    path.rename(between)
+    other.rename(path)
+    between.rename(other)
+
+
+def write_other_rows(path: Path, other: Path) -> None:
+    """Write as many rows of the same people, which are not those that were there."""
+    with duckdb.connect() as engine:
+        ids_ = engine.execute(
+            "SELECT name, field_id FROM parquet_schema(?) WHERE field_id IS NOT NULL", [str(path)]
+        )
+        known = ", ".join(f"{name}: {number}" for name, number in ids_.fetchall())
+        engine.execute(f"CREATE TABLE t AS SELECT * REPLACE (id + 5000 AS id) FROM '{path}'")
+        engine.execute(f"COPY t TO '{path}' (FORMAT parquet, FIELD_IDS {{{known}}})")
+
+
+DAMAGES = [delete, truncate, flip_a_bit, exchange, write_other_rows]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("place", PLACES)
+def test_nobody_is_forgotten_by_way_of_a_damaged_object(
+    make_lake: MakeLake, place: str, damage: Callable[[Path, Path], None]
+) -> None:
+    lake = make(make_lake, PLACES[place])
+    paths = [path_of(lake, "2018-03"), path_of(lake, "2018-04")]
+    kept = [path.read_bytes() for path in paths]
+    bad = part_of(lake, "2018-03")
+    damage(paths[0], paths[1])
+    with pytest.raises((StorageError, MovesFailed)) as raised:
+        lake.erasing.run("DSR")
+    assert bad.location.key in str(raised.value)
+    assert "backup" in raised.value.hint
+    assert part_of(lake, "2018-03") == bad
+    assert not lake.erasing.request("DSR").forgotten_at
+    assert isinstance(lake.storage, FolderStorage)
+    for path, content in zip(paths, kept, strict=True):
+        path.write_bytes(content)
+    check_at_last(lake)
+
+
+def test_the_search_alone_names_an_object_that_it_cannot_read(make_lake: MakeLake) -> None:
+    lake = make(make_lake, WARM)
+    for damage in (truncate, delete):
+        damage(path_of(lake, "2018-03"), path_of(lake, "2018-04"))
+        with pytest.raises(StorageError, match="backup") as raised:
+            lake.erasing.find("trips", [THREE])
+        assert str(part_of(lake, "2018-03").location) in raised.value.message

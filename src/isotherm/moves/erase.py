@@ -18,6 +18,7 @@ from ..model.period import Period
 from ..model.schema import Column, names_now
 from ..model.tier import HOT
 from .base import Act, Change, leaving
+from .retier import verify_objects
 from .unload import delete_moved
 
 
@@ -89,6 +90,7 @@ class Erase(Act):
             self.tx.check_deletable(self.dataset.table)
             self.moved = self.tx.session.digest(self.hot_rows())
             return
+        verify_objects(self, self.sources)  # what is damaged is neither searched nor written anew
         self._looked = tuple(self._rewritten(part, n) for n, part in enumerate(self.sources))
         old = tuple(item.part for item in self._looked if item.gone)
         new = tuple(item.new for item in self._looked if item.new)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..catalog.iceberg import IcebergCatalog
 from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
+from ..engine.failures import DAMAGE, failure
 from ..engine.matching import as_they_are_kept, belongs_to, held, naming
 from ..model.dataset import Dataset
+from ..model.errors import StorageError
 from ..model.hold import Hold
 from ..model.part import Part
 from ..model.period import Period
@@ -144,13 +147,35 @@ class Finder:
         files = {_end(url): part for url, part in zip(urls, parts_, strict=True)}
         source, types = naming(dataset, session.parquet(urls, columns), columns.values())
         kept = held(dataset, clock_type, standing, types)
-        rows = session.execute(
-            f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
-            f"FROM {source} WHERE {belongs_to(subjects, types)} GROUP BY filename"
-        )
+        with self._blaming(parts_):
+            rows = session.execute(
+                f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), "
+                f"count(*) FILTER (WHERE {kept}) "
+                f"FROM {source} WHERE {belongs_to(subjects, types)} GROUP BY filename"
+            )
         going = {files[_end(file)]: int(gone) for file, gone, _ in rows if gone}
         staying = {files[_end(file)]: int(left) for file, _, left in rows if left}
         return going, staying
+
+    @contextmanager
+    def _blaming(self, parts_: Sequence[Part]) -> Iterator[None]:
+        """Name the object that is missing or damaged, where the engine cannot read one."""
+        try:
+            yield
+        except Exception as error:
+            if failure(error) in DAMAGE:
+                said = str(error)
+                for part in sorted(parts_, key=lambda p: p.readable_location.key not in said):
+                    self._check(part)
+            raise
+
+    def _check(self, part: Part) -> None:
+        if self.storage.sha256(part.readable_location) != part.sha256:
+            raise StorageError(
+                f"object {part.readable_location}, {part.period} of {part.dataset}, is damaged: "
+                "nobody can be looked for in it",
+                hint=f"Put it back from a backup; its SHA-256 is {part.sha256}.",
+            )
 
 
 def _end(url: str) -> str:
