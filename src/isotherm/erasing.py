@@ -264,7 +264,8 @@ class Erasing:
             erasures.end_search(tx, request.id, None)
             return f"{found.rows} rows, {len(found.archived)} archived objects are left to do"
         if request.forgotten_at is None:
-            erasures.end_search(tx, request.id, now)
+            before = removals.of_dataset(tx, request.dataset)
+            erasures.end_search(tx, request.id, now, before)
             request = replace(request, forgotten_at=now)
         if waits := self._left(tx, request):
             return waits
@@ -274,15 +275,21 @@ class Erasing:
         return ""
 
     def _left(self, tx: AttachedTransaction, request: Erasure) -> str:
-        """Say what is still there of what was replaced before they were forgotten, by any move."""
+        """Say what is still there of what was replaced before they were forgotten, by any move.
+
+        By its names: when its grace is over is another clock's word, which may have been wrong.
+        """
         lake = self._lake
-        grace = lake.config.settings.grace
-        until = grace.after(request.forgotten_at or lake.clock())
-        if due := removals.of_dataset(tx, request.dataset, until):
-            return f"{len(due)} replaced files go when their grace of {grace} is over"
-        names = {name for item in erasures.forgotten(tx, request.id) for name in item.replaced}
-        replaced = (Location(*name.split("/", 1)) for name in sorted(names))
-        still = [str(item) for item in replaced if lake.storage.size(item) is not None]
+        replaced = {
+            Location(*name.split("/", 1)): item.tier
+            for item in erasures.forgotten(tx, request.id)
+            for name in item.replaced
+        }
+        if waits := replaced.keys() & removals.of_dataset(tx, request.dataset):
+            grace = lake.config.settings.grace
+            return f"{len(waits)} replaced files go when their grace of {grace} is over"
+        own = sorted(place for place, tier in replaced.items() if tier)
+        still = [str(place) for place in own if lake.storage.size(place) is not None]
         return f"{', '.join(still)} cannot be removed" if still else ""
 
     def _said(

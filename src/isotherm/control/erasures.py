@@ -14,6 +14,7 @@ from datetime import datetime
 
 from ..model.errors import RequestError
 from ..model.hold import Hold
+from ..model.part import Location
 from ..model.person import DataSubject
 from ..model.words import nearest
 from ..warehouse.base import Transaction
@@ -202,8 +203,18 @@ def forgotten(tx: Transaction, id_: str) -> tuple[Forgotten, ...]:
     )
 
 
-def end_search(tx: Transaction, id_: str, now: datetime | None) -> None:
-    """Say since when no row is to be found; None where one was found again."""
+def end_search(
+    tx: Transaction, id_: str, now: datetime | None, replaced: Iterable[Location] = ()
+) -> None:
+    """Say since when no row is to be found; None where one was found again.
+
+    Args:
+        replaced: What may have held rows of theirs before, and has to be gone from the store.
+
+    """
+    names = tuple(sorted(map(str, replaced)))
+    if names:
+        note(tx, id_, "", [Forgotten(None, "", 0, replaced=names)])
     tx.execute("UPDATE isotherm.erasures SET forgotten_at = ? WHERE id = ?", [now, id_])
 
 

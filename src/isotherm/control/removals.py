@@ -42,17 +42,12 @@ def waiting(tx: Transaction) -> frozenset[Location]:
     return frozenset(Location(place, key) for place, key in rows)
 
 
-def of_dataset(tx: Transaction, dataset: str, until: datetime) -> frozenset[Location]:
-    """Return the objects of a dataset that are to be removed, and were replaced before a time.
-
-    Args:
-        until: When their grace is over, at the latest.
-
-    """
+def of_dataset(tx: Transaction, dataset: str) -> frozenset[Location]:
+    """Return the objects of a dataset that are still to be removed."""
     rows = tx.execute(
-        "SELECT place, key FROM isotherm.removals WHERE (not_before IS NULL OR not_before <= ?) "
-        "AND (starts_with(key, ? || '/') OR starts_with(key, 'restored/' || ? || '/'))",
-        [until, dataset, dataset],
+        "SELECT place, key FROM isotherm.removals "
+        "WHERE starts_with(key, ? || '/') OR starts_with(key, 'restored/' || ? || '/')",
+        [dataset, dataset],
     )
     return frozenset(Location(place, key) for place, key in rows)
 
