@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from .control import datasets, erasures, journal, migrations, removals
 from .control.erasures import Erasure
 from .engine.matching import belongs_to
 from .engine.sql import quote
-from .model.errors import JournalError, RequestError
+from .model.errors import IsothermError, JournalError, RequestError
 from .model.hold import Hold
 from .model.part import Location
 from .model.period import Duration, Period
@@ -50,6 +51,20 @@ class Erased:
     request: Erasure
     applied: Applied | None
     waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A certificate that holds.
+
+    Attributes:
+        request: The name of the request that it is of.
+        row: The row of the journal that has noted it.
+
+    """
+
+    request: str
+    row: int
 
 
 class Erasing:
@@ -195,25 +210,55 @@ class Erasing:
         lake._seal()
         return Erased(self.request(case), applied, waits)
 
-    def verify(self, said: Mapping[str, Any]) -> bool:
-        """Check a certificate: its signature, that the key is this lake's, and the journal.
-
-        Returns:
-            Whether this lake's journal has noted it.
+    def certificate(self, case: str) -> dict[str, Any]:
+        """Return the certificate of a request.
 
         Raises:
-            JournalError: it was changed.
+            RequestError: there is no such request, or nothing is proven yet.
 
         """
-        public = certificate.verify(said)
+        request = self.request(case)
+        if request.certificate is None:
+            raise RequestError(
+                f"{case} is not proven yet: there is no certificate",
+                hint=f"Go on with it: isotherm erase {request.dataset} --request {case}",
+            )
+        found: dict[str, Any] = json.loads(request.certificate)
+        return found
+
+    def verify(self, text: str) -> Verified:
+        """Check a certificate, JSON: its signature, that the key is this lake's, and the journal.
+
+        Raises:
+            JournalError: it was changed, and where; or it is none of this lake's.
+
+        """
+        said = certificate.read(text)
+        try:
+            public = certificate.verify(said)
+        except JournalError as error:
+            raise self._changed(said, error) from None
         if public != Key.read(self.key_file).public:
             raise JournalError("the certificate was signed with another key than this lake's")
         self._lake.verify_journal()
         wanted = certificate.digest(said)
-        return any(
-            entry.event == "certified" and entry.detail.get("sha256") == wanted
-            for entry in self._lake.journal(limit=1_000_000)
-        )
+        for entry in self._lake.journal(limit=1_000_000):
+            if entry.event == "certified" and entry.detail.get("sha256") == wanted and entry.seq:
+                return Verified(str(said["request"]), entry.seq)
+        raise JournalError("the certificate is signed, but this lake's journal does not know it")
+
+    def _changed(self, said: Mapping[str, Any], error: JournalError) -> JournalError:
+        """Say in which line a certificate differs from the one that was given."""
+        with suppress(IsothermError):
+            kept = self.certificate(str(said.get("request")))
+            lines = zip_longest(certificate.lines(said), certificate.lines(kept), fillvalue="")
+            for number, (found, signed) in enumerate(lines, start=1):
+                if found != signed:
+                    return JournalError(
+                        f"{error.message}. Line {number} is {found.strip() or 'missing'}, and was "
+                        f"{signed.strip() or 'not there'}"
+                    )
+        return error
 
     # -- what several of them need
 
@@ -285,9 +330,14 @@ class Erasing:
             for item in erasures.forgotten(tx, request.id)
             for name in item.replaced
         }
-        if waits := replaced.keys() & removals.of_dataset(tx, request.dataset):
-            grace = lake.config.settings.grace
-            return f"{len(waits)} replaced files go when their grace of {grace} is over"
+        removing = removals.of_dataset(tx, request.dataset)
+        if waits := replaced.keys() & removing.keys():
+            latest = lake.config.settings.grace.after(lake.clock())
+            last = max(removing[item] or latest for item in waits)
+            return (
+                f"{len(waits)} replaced files go when their grace is over, at "
+                f"{last:%Y-%m-%d %H:%M:%S} UTC"
+            )
         own = sorted(place for place, tier in replaced.items() if tier)
         still = [str(place) for place in own if lake.storage.size(place) is not None]
         return f"{', '.join(still)} cannot be removed" if still else ""

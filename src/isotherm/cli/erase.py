@@ -13,6 +13,7 @@ from ..cost.amounts import money, size
 from ..model.errors import PendingError, RequestError
 from ..model.person import DataSubject
 from .apply import watched
+from .certificate import write as write_certificate
 from .options import (
     DEFAULT_CONFIG,
     ConfigFile,
@@ -55,7 +56,8 @@ def run(
         int | None, typer.Option(help="Read no more objects than this at a time.", min=0)
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(help="Write the certificate there, once there is one.")
+        Path | None,
+        typer.Option(help="Write the certificate there, once there is one; .html: a page."),
     ] = None,
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Make the key that certificates are signed with.")
@@ -86,7 +88,7 @@ def run(
         )
         erased = _run(erasing, case, moves, max_bytes)
         if certificate and erased.request.certificate:
-            certificate.write_text(erased.request.certificate + "\n", encoding="utf-8")
+            write_certificate(json.loads(erased.request.certificate), certificate)
     if format_ is Format.JSON:
         write_json(_erased_json(erased))
     else:

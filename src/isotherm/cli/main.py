@@ -16,6 +16,7 @@ from . import (
     apply,
     audit,
     backup,
+    certificate,
     demo,
     erase,
     explain,
@@ -76,6 +77,7 @@ app.command("iam")(iam.run)
 app.command("grants")(grants.run)
 app.add_typer(lifecycle.app, name="lifecycle")
 app.add_typer(hold.app, name="hold")
+app.add_typer(certificate.app, name="certificate")
 app.command("demo")(demo.run)
 
 

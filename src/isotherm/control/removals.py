@@ -42,14 +42,14 @@ def waiting(tx: Transaction) -> frozenset[Location]:
     return frozenset(Location(place, key) for place, key in rows)
 
 
-def of_dataset(tx: Transaction, dataset: str) -> frozenset[Location]:
-    """Return the objects of a dataset that are still to be removed."""
+def of_dataset(tx: Transaction, dataset: str) -> dict[Location, datetime | None]:
+    """Return the objects of a dataset that are still to be removed, and from when on, UTC."""
     rows = tx.execute(
-        "SELECT place, key FROM isotherm.removals "
+        "SELECT place, key, not_before FROM isotherm.removals "
         "WHERE starts_with(key, ? || '/') OR starts_with(key, 'restored/' || ? || '/')",
         [dataset, dataset],
     )
-    return frozenset(Location(place, key) for place, key in rows)
+    return {Location(place, key): not_before for place, key, not_before in rows}
 
 
 def done(tx: Transaction, locations: Iterable[Location]) -> None:

@@ -126,6 +126,27 @@ def verify(certificate: Mapping[str, Any]) -> str:
     return str(signature["public_key"])
 
 
+def read(text: str) -> dict[str, Any]:
+    """Read a certificate.
+
+    Raises:
+        JournalError: it is none.
+
+    """
+    try:
+        said = json.loads(text)
+    except ValueError as error:
+        raise JournalError(f"it is no certificate: {error}") from error
+    if not isinstance(said, dict):
+        raise JournalError("it is no certificate: it is no JSON object")
+    return said
+
+
+def lines(certificate: Mapping[str, Any]) -> list[str]:
+    """Return a certificate as its lines of JSON, as it is written for people."""
+    return json.dumps(certificate, indent=2).splitlines()
+
+
 def digest(certificate: Mapping[str, Any]) -> str:
     """Return what the journal notes of a certificate: its SHA-256, hexadecimal."""
     return hashlib.sha256(_canonical(certificate)).hexdigest()

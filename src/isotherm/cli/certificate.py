@@ -1,0 +1,71 @@
+"""`isotherm certificate`: show what was proven, and check what somebody shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..model.errors import RequestError
+from .options import DEFAULT_CONFIG, ConfigFile, Wait, opened
+from .output import err, out, write_json
+
+app = typer.Typer(
+    help="Show the certificate of a request, or check one.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def show(
+    request: Annotated[str, typer.Argument(metavar="REQUEST", help="The request's name.")],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it there; a page, if it ends in .html."),
+    ] = None,
+    config: ConfigFile = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+) -> None:
+    """Show the certificate of a request that is proven, as JSON or as a page."""
+    with opened(config, read_only=True, wait=wait) as lake:
+        found = lake.erasing.certificate(request)
+    if out_file is None:
+        write_json(found)
+    else:
+        write(found, out_file)
+        err().message(f"Wrote {out_file}.")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A certificate, JSON.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    wait: Wait = 0.0,
+) -> None:
+    """Check a certificate: its signature, that the key is this lake's, and the journal."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} cannot be read: {error}") from error
+    with opened(config, read_only=True, wait=wait) as lake:
+        verified = lake.erasing.verify(text)
+    out().message(
+        f"The certificate of {verified.request} holds: signed with this lake's key, and "
+        f"noted in row {verified.row} of its journal."
+    )
+
+
+def write(certificate: dict[str, object], file: Path) -> None:
+    """Write a certificate to a file: JSON, or a page where its name ends in `.html`."""
+    from ..privacy.page import page
+
+    if file.suffix.lower() in (".html", ".htm"):
+        text = page(certificate)
+    else:
+        text = json.dumps(certificate, indent=2) + "\n"
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"{file} cannot be written: {error.strerror or error}") from error
