@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import stamina
 
-from .control import datasets, holds, inventory, requests
+from .control import datasets, holds, inventory, requests, tags
 from .engine.matching import as_they_are_kept
 from .holding import Holding
 from .model.dataset import Dataset
@@ -109,6 +109,13 @@ class Asking(Holding):
             found = holds.release(tx, case, name, who or whoami(), reason, self.clock())
         self._seal()
         return found
+
+    def retag(self) -> int:
+        """Have the next apply tag all objects anew, and return how many are known to have tags."""
+        with self.warehouse.transaction() as tx:
+            known = tags.forget(tx)
+        self._seal()
+        return known
 
     def holds(self, name: str | None = None) -> tuple[Hold, ...]:
         """Return what is held, of one dataset or of all."""

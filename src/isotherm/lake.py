@@ -272,22 +272,27 @@ class Lake(Asking):
         name: str | None = None,
         *,
         share: float = 0.1,
+        rate: float | None = None,
         watch: Callable[[int, int], None] = lambda _done, _all: None,
     ) -> Audited:
         """Look whether everything is there and unchanged, of one dataset or of all.
 
         Args:
-            share: Which part of the objects is read whole, 0 to 1.
+            share: Which part of the objects is read whole, 0 to 1: those not read for longest.
+            rate: Bytes a second at most that are read so; as fast as it goes if not given.
             watch: Told how many of how many objects are done.
 
         """
         from .check.audit import Auditor
+        from .check.reading import Readings
 
         datasets = self.config.datasets
         chosen = [self.config.dataset(name)] if name else list(datasets.values())
         self._reach()
         with self.warehouse.snapshot() as tx:
-            auditor = Auditor(tx, self.storage, self.catalog, share, watch, self.clock())
+            now = self.clock()
+            readings = Readings(tx.session, self.storage, now, rate)
+            auditor = Auditor(tx, self.storage, self.catalog, readings, share, watch, now)
             return auditor.audit(chosen)
 
     def backup(self, file: str | Path) -> Path:

@@ -6,15 +6,14 @@ the journal and what is half done. It changes nothing.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from ..backup.doubles import are_hot
 from ..catalog.iceberg import IcebergCatalog
-from ..control import intents, inventory, parts, pins, removals
+from ..control import intents, inventory, parts, pins, removals, tags
 from ..control.pins import PinRow
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError
@@ -23,6 +22,7 @@ from ..model.tier import CLASSES
 from ..storage.base import Storage
 from ..warehouse.base import Transaction
 from . import journal
+from .reading import Readings
 
 BACKUP = "Put it back from a backup."
 APPLY = "isotherm apply"
@@ -50,6 +50,8 @@ class Audited:
 
     Attributes:
         hashed: So many objects were read and held against their SHA-256.
+        all_read_since: Since when each of them was, by this audit or an earlier one, UTC; None if
+            some never were.
 
     """
 
@@ -59,6 +61,7 @@ class Audited:
     rows: int
     hashed: int
     journal: int
+    all_read_since: datetime | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -67,6 +70,7 @@ class Auditor:
     """Looks at one lake.
 
     Attributes:
+        readings: Which objects were read whole, and when.
         share: Which part of the objects is read whole, 0 to 1; one at least where it is not 0.
         watch: Told how many of how many objects are done.
         now: Restored copies must be readable at this time (UTC) still.
@@ -76,23 +80,27 @@ class Auditor:
     tx: Transaction
     storage: Storage
     catalog: IcebergCatalog
-    share: float = 0.1
-    watch: Watch = lambda _done, _all: None
-    now: datetime = datetime.max
-    chosen: random.Random = field(default_factory=random.Random)
+    readings: Readings
+    share: float
+    watch: Watch
+    now: datetime
 
     def audit(self, datasets: Sequence[Dataset]) -> Audited:
         """Look at everything of some datasets."""
         found: list[Finding] = []
         names = [dataset.name for dataset in datasets]
         every = [part for name in names for part in parts.of_dataset(self.tx, name)]
-        sample = self._sample(every)
-        for number, part in enumerate(every, start=1):
-            found += self._object(part, part.location, part in sample)
-            if part.restored:
-                found += self._object(part, part.restored, False)
-            self.watch(number, len(every))
+        sample = self.readings.choose(every, self.share)
+        try:
+            for number, part in enumerate(every, start=1):
+                found += self._object(part, part.location, part in sample)
+                if part.restored:
+                    found += self._object(part, part.restored, False)
+                self.watch(number, len(every))
+        finally:  # whoever is stopped goes on from here
+            self.readings.keep()
         found += self._classes(every)
+        found += self._tags(every)
         for dataset in datasets:
             own = [part for part in every if part.dataset == dataset.name]
             found += self._iceberg(dataset.name, own)
@@ -107,13 +115,9 @@ class Auditor:
             sum(part.rows for part in every),
             len(sample),
             rows,
+            self.readings.last(every),
             (*found, *said),
         )
-
-    def _sample(self, every: Sequence[Part]) -> frozenset[Part]:
-        if not self.share or not every:
-            return frozenset()
-        return frozenset(self.chosen.sample(every, max(1, round(len(every) * self.share))))
 
     def _object(self, part: Part, location: Location, whole: bool) -> Iterator[Finding]:
         where = f"object {location}, {part.period} of {part.dataset}"
@@ -123,7 +127,7 @@ class Auditor:
                 yield Finding(where, "is missing", BACKUP)
             elif size != part.bytes:
                 yield Finding(where, f"has {size} bytes, {part.bytes} were recorded", BACKUP)
-            elif whole and self.storage.sha256(location) != part.sha256:
+            elif whole and not self.readings.is_unchanged(part):
                 yield Finding(where, f"is changed: its SHA-256 was {part.sha256}", BACKUP)
         except IsothermError as error:
             yield Finding(where, f"cannot be read: {error.message}", error.hint or BACKUP)
@@ -145,6 +149,24 @@ class Auditor:
                     f"is in {now}, and should be in {part.tier}",
                     "Somebody else has moved it: look at isotherm lifecycle show",
                 )
+
+    def _tags(self, every: Sequence[Part]) -> Iterator[Finding]:
+        """Yield objects that have not the tags that they were given."""
+        store = self.storage.classed
+        known = tags.known(self.tx) if store else {}
+        if store is None or not known:
+            return
+        own = {part.location: part for part in every if part.location in known}
+        there, errors = store.tags_of(own)
+        for location, part in own.items():
+            if location in there and not known[location].items() <= there[location].items():
+                yield Finding(
+                    f"object {location}, {part.period} of {part.dataset}",
+                    f"has not the tags that Isotherm gave it: {_listed(known[location])}",
+                    "Somebody has taken them away: isotherm lifecycle retag, then isotherm apply",
+                )
+        for error in errors:
+            yield Finding("the tags of an object", f"cannot be read: {error.message}", "")
 
     def _iceberg(self, name: str, kept: Sequence[Part]) -> Iterator[Finding]:
         where = f"the Iceberg table of {name}"
@@ -230,3 +252,7 @@ class Auditor:
         except IsothermError as error:
             return 0, [Finding("the journal", error.message, error.hint or BACKUP)]
         return head.seq, []
+
+
+def _listed(tags_: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(tags_.items()))

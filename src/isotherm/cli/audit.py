@@ -24,6 +24,10 @@ def run(
             "--hash", help="How many percent of the objects are read whole.", min=0, max=100
         ),
     ] = 10.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="MB", help="Read so many megabytes a second at most.", min=0.001),
+    ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     format_: OutputFormat = Format.TABLE,
     wait: Wait = 0.0,
@@ -38,7 +42,7 @@ def run(
         def watch(done: int, all_: int) -> None:
             progress.update(task, completed=done, total=all_)
 
-        audited = lake.audit(dataset, share=percent / 100, watch=watch)
+        audited = lake.audit(dataset, share=percent / 100, rate=rate and rate * 1e6, watch=watch)
     show(audited, format_)
 
 
@@ -68,9 +72,15 @@ def _show(audited: Audited) -> None:
     seen = (
         f"{counted(audited.partitions, 'cold partition')}, {counted(audited.objects, 'object')} of "
         f"{size(audited.bytes)} with {count(audited.rows)} rows, {count(audited.hashed)} of them "
-        f"read whole; {counted(audited.journal, 'journal row')}"
+        f"read whole{_since(audited)}; {counted(audited.journal, 'journal row')}"
     )
     console.message(f"Looked at {seen}." if audited.findings else f"All is well: {seen}.")
+
+
+def _since(audited: Audited) -> str:
+    """Say since when all of them were, by this audit and those before it."""
+    since = audited.all_read_since
+    return f", and all since {since:%Y-%m-%d}" if since else ""
 
 
 def _json(audited: Audited) -> dict[str, object]:
@@ -81,6 +91,7 @@ def _json(audited: Audited) -> dict[str, object]:
         "bytes": audited.bytes,
         "rows": audited.rows,
         "hashed": audited.hashed,
+        "all_read_since": audited.all_read_since and audited.all_read_since.isoformat(),
         "journal_rows": audited.journal,
         "findings": [
             {"where": item.where, "what": item.what, "mend": item.mend} for item in audited.findings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from .options import DEFAULT_CONFIG, ConfigFile, Wait, Yes, confirmed, opened
-from .output import out
+from .output import counted, err, out
 
 if TYPE_CHECKING:
     from ..lifecycle.rules import Drift
@@ -62,6 +62,14 @@ def apply(
             confirmed("Write them?", yes=yes)
             lake.lifecycle.apply()
             out().message("Written, and read back.")
+
+
+@app.command()
+def retag(config: ConfigFile = DEFAULT_CONFIG, wait: Wait = 0.0) -> None:
+    """Have the next apply write the tags of all objects anew, where others have taken some away."""
+    with opened(config, wait=wait) as lake:
+        known = lake.retag()
+    err().message(f"The next isotherm apply tags {counted(known, 'object')} anew.")
 
 
 def _write(drift: Drift, words: tuple[str, str, str]) -> None:

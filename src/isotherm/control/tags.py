@@ -17,6 +17,11 @@ def known(tx: Transaction) -> dict[Location, Tags]:
     return {Location(place, key): json.loads(tags) for place, key, tags in rows}
 
 
+def forget(tx: Transaction) -> int:
+    """Forget what objects have: all are given theirs anew. Return how many were known."""
+    return int(tx.execute("DELETE FROM isotherm.tags")[0][0])
+
+
 def note(tx: Transaction, given: Mapping[Location, Tags]) -> None:
     """Write down which tags objects have now, and forget those that are not there any more.
 

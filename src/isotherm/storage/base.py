@@ -46,6 +46,12 @@ class Classed(Protocol):
         """
         ...
 
+    def tags_of(
+        self, locations: Collection[Location]
+    ) -> tuple[Mapping[Location, Mapping[str, str]], Sequence[StorageError]]:
+        """Return the tags of objects, and an error for each whose tags cannot be read."""
+        ...
+
     def copy_tags(self, source: Location, target: Location) -> None:
         """Give an object the tags of another that are not Isotherm's."""
         ...

@@ -170,6 +170,23 @@ class S3Storage:
         done = [location for location, error in failed.items() if error is None]
         return done, [error for error in failed.values() if error]
 
+    def tags_of(
+        self, locations: Collection[Location]
+    ) -> tuple[Mapping[Location, Mapping[str, str]], Sequence[StorageError]]:
+        """Return the tags of objects, many asked at a time."""
+        found: dict[Location, Mapping[str, str]] = {}
+
+        def one(location: Location) -> StorageError | None:
+            try:
+                found[location] = self._bucket.tags(self._object(location))
+            except StorageError as error:
+                return error
+            return None
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            errors = [error for error in pool.map(one, locations) if error]
+        return found, errors
+
     def copy_tags(self, source: Location, target: Location) -> None:
         """Give an object the tags of another that are not Isotherm's."""
         found = self._bucket.tags(self._object(source))
