@@ -10,9 +10,10 @@ one SQL statement still sees them all::
         lake.sql("select count(*) from trips").fetchall()
 """
 
+from .examining import doctor
 from .lake import Lake
 from .model.errors import IsothermError
 from .opening import open_lake as open
 
-__all__ = ["IsothermError", "Lake", "open"]
+__all__ = ["IsothermError", "Lake", "doctor", "open"]
 __version__ = "0.1.0"

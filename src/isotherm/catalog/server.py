@@ -1,4 +1,4 @@
-"""A catalogue on a PostgreSQL server: its tables lie in the schema of control."""
+"""A catalogue in a database: on a PostgreSQL server its tables lie in the schema of control."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..model.errors import ConfigError, StorageError
 
 SCHEMA = "isotherm"
+_TABLES = "iceberg_tables"
+"""Where PyIceberg keeps them."""
 
 
 def uri(url: str) -> str:
@@ -48,3 +50,26 @@ def make_schema(url: str) -> None:
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", error)).strip()
         raise StorageError(f"the catalogue on PostgreSQL cannot be made: {said}") from None
+
+
+def is_made(uri: str) -> bool:
+    """Say whether a database has the catalogue's tables; none are made.
+
+    Args:
+        uri: As SQLAlchemy calls it.
+
+    Raises:
+        StorageError: it cannot be reached, or is no database.
+
+    """
+    try:
+        engine = create_engine(uri)
+        try:
+            return inspect(engine).has_table(_TABLES)
+        finally:
+            engine.dispose()
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        said = str(getattr(error, "orig", error)).strip()
+        raise StorageError(
+            f"the catalogue cannot be reached: {said}", hint="Look at [catalog] url."
+        ) from None

@@ -18,6 +18,7 @@ from . import (
     backup,
     certificate,
     demo,
+    doctor,
     erase,
     explain,
     export,
@@ -68,7 +69,7 @@ def _common(
 
 
 _VERBS = (init, load, status, plan, apply, explain, sql, restore, erase, export)
-for _verb in (*_VERBS, audit, backup, rebuild):
+for _verb in (*_VERBS, audit, doctor, backup, rebuild):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)

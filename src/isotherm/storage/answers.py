@@ -12,6 +12,7 @@ from ..model.errors import StorageError
 from ..model.tier import STANDARD, TIERS
 
 MISSING = ("404", "NoSuchKey", "NotFound")
+DENIED = ("403", "AccessDenied")
 _THERE = ("412", "PreconditionFailed", "ConditionalRequestConflict")
 HINT = "Nothing was changed. Put the object back from a backup, then try again."
 _MEND = "Mend the store or its permissions, then run it again."
@@ -33,6 +34,11 @@ _HINTS = {
 """What to do about an error, by the store's name of it."""
 
 
+def mend_of(error: ClientError | BotoCoreError | OSError) -> str:
+    """Return what to do about an error of the SDK."""
+    return _HINTS.get(code_of(error) if isinstance(error, ClientError) else "", _MEND)
+
+
 class ThereAlreadyError(Exception):
     """A conditional put found an object."""
 
@@ -43,10 +49,8 @@ def asking(what: str, done: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError, OSError) as error:
-        code = code_of(error) if isinstance(error, ClientError) else ""
         raise StorageError(
-            f"{what} cannot be {done}: {error}",
-            hint=f"Nothing was deleted. {_HINTS.get(code, _MEND)}",
+            f"{what} cannot be {done}: {error}", hint=f"Nothing was deleted. {mend_of(error)}"
         ) from error
 
 

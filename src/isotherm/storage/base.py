@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from ..model.address import Access
@@ -23,6 +24,42 @@ class Stored:
     location: Location
     bytes: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """Something that Isotherm needs of a store, and whether it may be done.
+
+    Attributes:
+        what: The permission, as the store calls it, or the folder.
+        wrong: Why it cannot be done; nothing where it can.
+        mend: What to do about that.
+        untried: Why it was not tried; nothing where it was.
+
+    """
+
+    what: str
+    wrong: str = ""
+    mend: str = ""
+    untried: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was found out about a store.
+
+    Attributes:
+        about: What it is like, in words: versions, locks, encryption.
+        ahead: How far its clock is ahead of ours; None if it has none of its own.
+        tried: What is needed of it.
+        error: Why nothing else could be found out.
+
+    """
+
+    about: tuple[str, ...] = ()
+    ahead: timedelta | None = None
+    tried: tuple[Tried, ...] = ()
+    error: StorageError | None = None
 
 
 class Classed(Protocol):
@@ -109,6 +146,19 @@ class Storage(Protocol):
 
         Raises:
             StorageError: it is not there, not mounted, or another lake's.
+
+        """
+        ...
+
+    def examine(
+        self, classes: Sequence[str], clock: Callable[[], datetime], *, writing: bool
+    ) -> Trial:
+        """Try what is needed of the store, and leave nothing there.
+
+        Args:
+            classes: The tiers that objects are to be put in.
+            clock: Returns our time, UTC without zone.
+            writing: Put a small object in each tier, and take it away again; only look if not.
 
         """
         ...

@@ -94,7 +94,7 @@ class Bucket:
         """The region that the bucket says it is in: other readers follow no redirect."""
         headers: Mapping[str, str] = {}
         try:
-            answer = self._asker(patient=False).head_bucket(Bucket=self._address.bucket)
+            answer = self.asker(patient=False).head_bucket(Bucket=self._address.bucket)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
         except ClientError as error:
             headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
@@ -335,7 +335,7 @@ class Bucket:
     def _lifecycle(self, patient: bool = True) -> Mapping[str, Any]:
         with self._asking("", "asked for its lifecycle rules"):
             try:
-                found: Mapping[str, Any] = self._asker(patient).get_bucket_lifecycle_configuration(
+                found: Mapping[str, Any] = self.asker(patient).get_bucket_lifecycle_configuration(
                     Bucket=self._address.bucket
                 )
             except ClientError as error:
@@ -347,13 +347,13 @@ class Bucket:
     def keys(self, prefix: str, *, patient: bool = True) -> Iterator[tuple[str, str]]:
         """List the keys that begin so, each with the storage class of its object."""
         with self._asking(prefix, "listed"):
-            pages = self._asker(patient).get_paginator("list_objects_v2")
+            pages = self.asker(patient).get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._address.bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
                     yield item["Key"], class_of(item)
 
-    def _asker(self, patient: bool) -> Any:
-        """Return the client; without patience one that asks but twice."""
+    def asker(self, patient: bool) -> Any:
+        """Return the SDK's client; without patience one that asks but twice."""
         return self.client if patient else self._client(attempts=2, timeout=5)
 
     def _url(self, key: str) -> str:

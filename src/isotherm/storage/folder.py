@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from ..model.errors import StorageError
 from ..model.part import Location
-from .base import Stored
+from .base import Stored, Trial
 from .durable import make_folder, sync_file, sync_folder
+from .folder_trial import try_folder
 
 CHUNK = 4 * 1024 * 1024
 STAGED = ".staged"
+METADATA = "iceberg"
+"""The folder below the root where Iceberg's metadata lies."""
 MARK = "isotherm.lake"
 """The file that says which lake a folder belongs to. Where it is gone, so is the mount."""
 
@@ -34,7 +38,7 @@ class FolderStorage:
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the folders this lake's own, where they are new."""
-        for folder in self._folders():
+        for folder in self.folders:
             if found := [sign for sign in "#?" if sign in str(folder)]:
                 raise StorageError(
                     f"the folder {folder} has a {found[0]} in its path, which the URL of an "
@@ -53,7 +57,7 @@ class FolderStorage:
 
     def check(self, lake: str) -> None:
         """Check that every folder is there, and this lake's own."""
-        for folder in self._folders():
+        for folder in self.folders:
             _require(folder)
             owner = (folder / MARK).read_text().strip()
             if owner != lake:
@@ -61,6 +65,19 @@ class FolderStorage:
                     f"the folder {folder} belongs to another lake ({owner})",
                     hint="Give this lake a folder of its own: [storage] in isotherm.toml.",
                 )
+
+    def examine(
+        self, classes: Sequence[str], clock: Callable[[], datetime], *, writing: bool
+    ) -> Trial:
+        """Try what is needed of each folder that is there, and leave nothing in it."""
+        try:
+            for folder in self.folders:
+                _require(folder)
+        except StorageError as error:
+            return Trial(error=error)
+        tiers = (self._tiers.get(name, self.root / name) for name in (*classes, METADATA))
+        places = dict.fromkeys((*self.folders, *(tier for tier in tiers if tier.exists())))
+        return Trial(tried=tuple(try_folder(place, writing=writing) for place in places))
 
     def access(self) -> None:
         """Return nothing: files need no keys."""
@@ -75,7 +92,7 @@ class FolderStorage:
 
     def metadata_url(self, dataset: str) -> str:
         """Return the URL below which the dataset's Iceberg metadata lies."""
-        return f"file://{self.root / 'iceberg' / dataset}"
+        return f"file://{self.root / METADATA / dataset}"
 
     def stage(self, location: Location) -> str:
         """Return a path that the engine writes the object to."""
@@ -165,7 +182,7 @@ class FolderStorage:
 
     def staged(self) -> Iterator[Path]:
         """List the files that were staged and never published."""
-        for folder in self._folders():
+        for folder in self.folders:
             _require(folder)
             yield from folder.rglob(f"*{STAGED}")
 
@@ -173,7 +190,9 @@ class FolderStorage:
         """Return the folder that carries the mark for a tier."""
         return self._tiers.get(tier, self.root)
 
-    def _folders(self) -> tuple[Path, ...]:
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that carry the mark: the root, and those of tiers that lie elsewhere."""
         return tuple(dict.fromkeys((self.root, *self._tiers.values())))
 
     def _staged(self, location: Location) -> Path:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
 from .answers import ThereAlreadyError, is_archived
-from .base import Stored
+from .base import Stored, Trial
 from .bucket import AT_ONCE, SHA256, Bucket
+from .s3_trial import S3Trial
 
 MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
@@ -62,6 +64,12 @@ class S3Storage:
                 f"{self.place} belongs to another lake ({owner})",
                 hint="Give this lake a prefix of its own: [storage] url in isotherm.toml.",
             )
+
+    def examine(
+        self, classes: Sequence[str], clock: Callable[[], datetime], *, writing: bool
+    ) -> Trial:
+        """Try each permission that is needed, with an object that is taken away again."""
+        return S3Trial(self._bucket, self.address, MARK, clock).run(classes, writing=writing)
 
     def access(self) -> Access:
         """Return what other readers and writers of the prefix need, as it is now."""

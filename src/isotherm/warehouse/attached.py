@@ -17,6 +17,7 @@ from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from .lease import always
+from .server import Server
 
 
 class AttachedTransaction(ABC):
@@ -119,6 +120,10 @@ class AttachedTransaction(ABC):
     @abstractmethod
     def inserted(self, table: TableName, column: str) -> str | None:
         """See `warehouse.base.Transaction`."""
+
+    def server(self) -> Server | None:
+        """See `warehouse.base.Transaction`: there is none."""
+        return None
 
     # -- what the warehouse's owner has made
 

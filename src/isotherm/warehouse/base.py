@@ -11,6 +11,7 @@ from ..model.dataset import TableName
 from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
+from .server import Server
 
 
 class Transaction(Protocol):
@@ -114,6 +115,10 @@ class Transaction(Protocol):
 
         As SQL of `session`; None if these rows cannot be told from the others.
         """
+        ...
+
+    def server(self) -> Server | None:
+        """Return what can be asked of the warehouse's server; None if it is a file."""
         ...
 
 

@@ -80,7 +80,17 @@ def held(server: Server, holder: str, wait: float) -> Iterator[Callable[[], None
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
+class Holder:
+    """Who holds the lease.
+
+    Attributes:
+        who: The process and its machine.
+        seconds: For how long the lease still holds, unless it is renewed; negative once it has
+            run out.
+        connections: How many the server has of it.
+
+    """
+
     id: str
     who: str
     seconds: float
@@ -88,7 +98,25 @@ class _Holder:
 
     @property
     def gone(self) -> bool:
+        """Whether anybody may take the lease from it."""
         return self.seconds <= 0 or not self.connections
+
+
+def standing(native: Callable[[str], list[Row]]) -> Holder | None:
+    """Return who holds the lease; None if nobody does.
+
+    Args:
+        native: Runs a query on the server.
+
+    """
+    rows = native(
+        "SELECT holder::text, who::text, "
+        "extract(epoch FROM until - (clock_timestamp() AT TIME ZONE 'UTC'))::float8 AS left, "
+        "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND application_name = 'isotherm ' || holder) AS connections "
+        f"FROM isotherm.leases WHERE name = '{_APPLY}'"
+    )
+    return Holder(*rows[0]) if rows else None
 
 
 class _Lease:
@@ -131,17 +159,10 @@ class _Lease:
                 hint="Run the same command again.",
             )
 
-    def _look(self) -> _Holder | None:
-        rows = self._server.native(
-            "SELECT holder::text, who::text, "
-            "extract(epoch FROM until - (clock_timestamp() AT TIME ZONE 'UTC'))::float8 AS left, "
-            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND application_name = 'isotherm ' || holder) AS connections "
-            f"FROM isotherm.leases WHERE name = '{_APPLY}'"
-        )
-        return _Holder(*rows[0]) if rows else None
+    def _look(self) -> Holder | None:
+        return standing(self._server.native)
 
-    def _claim(self, other: _Holder | None) -> None:
+    def _claim(self, other: Holder | None) -> None:
         own = f"'{_APPLY}', {text(self._holder)}, {text(_who())}, {_later()}"
         with suppress(ConflictError):
             if other is None:
@@ -176,7 +197,7 @@ def _who() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
-def _busy(other: _Holder | None) -> BusyError:
+def _busy(other: Holder | None) -> BusyError:
     if other is None:
         return BusyError("another process has just been at work on this lake", hint="Try again.")
     return BusyError(

@@ -33,6 +33,7 @@ from .postgres_types import (
     postgres_type,
     read_as_double,
 )
+from .server import Server
 
 LOCK_TIMEOUT = "30s"
 """How long a move waits for another's locks, where the role or the database does not say."""
@@ -368,6 +369,10 @@ class PostgresTransaction(_Connection, AttachedTransaction):
                 hint=f"Make it: CREATE SCHEMA {quote(table.schema)}",
             )
         super().make_table(table, columns)
+
+    def server(self) -> Server:
+        """Return what can be asked of the server."""
+        return Server(self.native)
 
     # -- what the warehouse's owner has made
 
