@@ -116,12 +116,13 @@ def skew(whose: str, ahead: timedelta, *, signed: bool = False) -> Check:
     """
     off = abs(ahead)
     which = "behind" if ahead > timedelta() else "ahead of"
-    found = f"this machine's is {off.total_seconds():,.0f} s {which} that of {whose}"
+    seconds = f"{off.total_seconds():,.0f} s"
+    found = f"this machine's is {seconds} {which} that of {whose}"
     if signed and off >= REFUSED:
         return wrong("clock", f"{found}, which refuses what it signs", _SET_CLOCK)
     if off >= NOTICED:
         return warning("clock", found, _SET_CLOCK)
-    return fine("clock", found)
+    return fine("clock", f"this machine's and that of {whose} differ by {seconds}")
 
 
 def _gb(bytes_: int) -> str:

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from ..model.errors import StorageError
 from ..model.tier import STANDARD, TIERS
@@ -34,8 +40,10 @@ _HINTS = {
 """What to do about an error, by the store's name of it."""
 
 
-def mend_of(error: ClientError | BotoCoreError | OSError) -> str:
+def mend_of(error: Exception) -> str:
     """Return what to do about an error of the SDK."""
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return _KEYS
     return _HINTS.get(code_of(error) if isinstance(error, ClientError) else "", _MEND)
 
 

@@ -58,11 +58,11 @@ class Bucket:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        with asking(address.place, "reached"):  # a profile that is not there
+        with asking(address.place, "reached"):  # a profile that is not there, half a pair of keys
             self._session = boto3.Session(
                 profile_name=address.profile, region_name=address.region or _region_of(address)
             )
-        self.client = self._client()
+            self.client = self._client()
 
     def _client(self, attempts: int = ATTEMPTS, timeout: int = 60) -> Any:
         config = Config(

@@ -34,6 +34,7 @@ _NO_SUCH_SETTING = (
 _KEPT = "the bucket's default retention would keep an object that is put for it"
 _PERHAPS_KEPT = "an object lock might keep an object that is put for it: nobody may ask"
 _NO_DELETE = "an object that is put for it could not be deleted again"
+_NO_CLASS = "The store has to have this class, or no policy may name it."
 _RULES = "it would write the rules of the whole bucket; isotherm lifecycle apply needs it"
 
 
@@ -143,28 +144,29 @@ class S3Trial:
 
     def _retained(self, versioned: bool) -> str:
         """Say why an object that is put might not go away again; nothing where it would."""
-        days = ""
+        retention = ""
 
         def ask() -> str:
-            nonlocal days
+            nonlocal retention
             found = self._client.get_object_lock_configuration(Bucket=self._address.bucket)
-            rule = found["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention")
+            rule = found.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
             if not rule:
                 return "object lock without a default retention"
-            span = f"{rule['Days']} days" if "Days" in rule else f"{rule.get('Years')} years"
-            days = f"object lock: {rule.get('Mode')} for {span}"
-            return days
+            span = f"days: {rule['Days']}" if "Days" in rule else f"years: {rule.get('Years')}"
+            retention = f"object lock by default, {rule.get('Mode')}, {span}"
+            return retention
 
         if self._ask("object lock", ask):
-            return _KEPT if days else ""
+            return _KEPT if retention else ""
         return _PERHAPS_KEPT if versioned else ""  # without versions nothing is locked
 
     def _encrypted(self) -> str:
         found = self._client.get_bucket_encryption(Bucket=self._address.bucket)
-        (rule, *_) = found["ServerSideEncryptionConfiguration"]["Rules"]
-        said = rule["ApplyServerSideEncryptionByDefault"]
-        key = said.get("KMSMasterKeyID")
-        return f"encrypted by {said['SSEAlgorithm']}" + (f" with {key}" if key else "")
+        for rule in found["ServerSideEncryptionConfiguration"].get("Rules", ()):
+            if said := rule.get("ApplyServerSideEncryptionByDefault"):
+                key = said.get("KMSMasterKeyID")
+                return f"encrypted by {said['SSEAlgorithm']}" + (f" with {key}" if key else "")
+        return "no encryption"
 
     # -- what is needed
 
@@ -183,7 +185,8 @@ class S3Trial:
                 )
 
     def _write(self, classes: Sequence[str], versioned: bool, retained: str) -> None:
-        why = retained or ("" if self._take_away(versioned) else _NO_DELETE)
+        deletable = self._take_away(versioned)
+        why = retained or ("" if deletable else _NO_DELETE)
         if why:
             needed = ("s3:PutObject", "s3:PutObjectTagging", "s3:RestoreObject")
             self._tried += [Tried(name, untried=why) for name in needed]
@@ -226,7 +229,7 @@ class S3Trial:
     def _put_in(self, class_: str) -> None:
         """Try whether the store has a class."""
         name = self._unused()
-        with self._trying(f"the class {class_}"):
+        with self._trying(f"the class {class_}", mend=_NO_CLASS):
             self._have_put(name, class_)
             now = class_of(self._client.head_object(**name))
             if now != class_:
@@ -252,13 +255,14 @@ class S3Trial:
 
     @contextmanager
     def _trying(
-        self, what: str, fine: Sequence[str] = (), *, only: Sequence[str] = ()
+        self, what: str, fine: Sequence[str] = (), *, only: Sequence[str] = (), mend: str = ""
     ) -> Iterator[None]:
         """Note how a request ends.
 
         Args:
             fine: Errors that say nothing of a permission.
             only: The errors that do; all others are fine, if this is given.
+            mend: What to do about an error that is no matter of permissions.
 
         """
         try:
@@ -266,10 +270,11 @@ class S3Trial:
         except ClientError as error:
             code = code_of(error)
             if code not in fine and (not only or code in only):
-                self._tried.append(Tried(what, _said(error), mend_of(error)))
+                hint = mend if mend and code not in DENIED else mend_of(error)
+                self._tried.append(Tried(what, _said(error), hint))
                 return
         except (BotoCoreError, OSError, ValueError) as error:
-            self._tried.append(Tried(what, str(error), "Look at the store, and run it again."))
+            self._tried.append(Tried(what, str(error), mend or mend_of(error)))
             return
         self._tried.append(Tried(what))
 
