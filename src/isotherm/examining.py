@@ -218,9 +218,9 @@ class _Doctor:
 
 def _in_snapshot(
     warehouse: AttachedWarehouse, look: Callable[[AttachedTransaction], Iterable[Check]]
-) -> list[Check]:
+) -> Iterator[Check]:
     with warehouse.snapshot() as tx:
-        return list(look(tx))
+        yield from look(tx)
 
 
 def _there(file: Path) -> None:

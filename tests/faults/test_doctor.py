@@ -16,8 +16,9 @@ import isotherm
 from ageing import policy
 from command_line import CommandLine, owner, words, written
 from conftest import MakeLake, lake_at, run_sql
+from examined import only, said, warned, wrong
 from isotherm.check import machine
-from isotherm.check.doctor import Check, Examined, State
+from isotherm.check.doctor import State
 from isotherm.lake import Lake
 from isotherm.model.errors import AuditError
 from isotherm.model.person import DataSubject
@@ -32,28 +33,6 @@ TABLE = (
     "i::INTEGER AS id FROM range(200) t(i)"
 )
 PROCESSES = multiprocessing.get_context("spawn")
-
-
-def said(examined: Examined, *states: State) -> dict[str, list[str]]:
-    """Return what was found by the names of the checks, of some states; of all if none is given."""
-    found: dict[str, list[str]] = {}
-    for check in examined.checks:
-        if not states or check.state in states:
-            found.setdefault(check.name, []).append(check.found)
-    return found
-
-
-def wrong(examined: Examined) -> dict[str, list[str]]:
-    return said(examined, State.WRONG)
-
-
-def warned(examined: Examined) -> dict[str, list[str]]:
-    return said(examined, State.WARNING)
-
-
-def only(examined: Examined, name: str) -> Check:
-    (found,) = (check for check in examined.checks if check.name == name)
-    return found
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ class PendingError(Transient):
 
 
 class AuditError(Terminal):
-    """An audit has found something that is not as it should be."""
+    """An audit, or a doctor, has found something that is not as it should be."""
 
     exit_code = 17
 

@@ -6,6 +6,8 @@ known that it can be taken away again, and that no object lock would keep it.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +33,8 @@ _NO_SUCH_SETTING = (
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchObjectLockConfiguration",
 )
+_OF_NOTHING = base64.b64encode(hashlib.md5(b"", usedforsecurity=False).digest()).decode()
+"""The MD5 of no bytes at all."""
 _KEPT = "the bucket's default retention would keep an object that is put for it"
 _PERHAPS_KEPT = "an object lock might keep an object that is put for it: nobody may ask"
 _NO_DELETE = "an object that is put for it could not be deleted again"
@@ -55,6 +59,7 @@ class S3Trial:
         self._address = address
         self._mark = self._name(mark)
         self._clock = clock
+        self._versioned = self._retained = False
         self._tried: list[Tried] = []
         self._about: list[str] = []
         self._put: list[dict[str, Any]] = []
@@ -69,12 +74,18 @@ class S3Trial:
         ahead = self._ahead(answer)
         if error:
             return Trial(ahead=ahead, error=error)
-        versioned = self._versioned()
-        retained = self._retained(versioned)
+        self._ask("versions", self._versions)
+        locked = self._ask("object lock", self._retention)
         self._ask("encryption", self._encrypted)
-        self._read(versioned)
+        self._read()
         if writing:
-            self._write(classes, versioned, retained)
+            deletable = self._take_away()
+            if self._retained or not (locked or not self._versioned):
+                self._use_mark(_KEPT if self._retained else _PERHAPS_KEPT)
+            elif not deletable:
+                self._use_mark(_NO_DELETE)
+            else:
+                self._put_in_all(classes)
         self._tried.append(Tried("s3:PutLifecycleConfiguration", untried=_RULES))
         return Trial(tuple(self._about), ahead, tuple(self._tried))
 
@@ -126,39 +137,27 @@ class S3Trial:
             return False
         return True
 
-    def _versioned(self) -> bool:
-        status = ""
-
-        def ask() -> str:
-            nonlocal status
+    def _versions(self) -> str:
+        try:
             found = self._client.get_bucket_versioning(Bucket=self._address.bucket)
-            status = found.get("Status", "")
-            return {"Enabled": "versions are kept", "Suspended": "versions were kept"}.get(
-                status, "no versions"
-            )
+        except _FAILED:
+            with suppress(*_FAILED):  # an object says so, too, where it is not older than that
+                found = self._client.head_object(**self._mark)
+                self._versioned = found.get("VersionId", "null") != "null"
+            raise
+        self._versioned = "Status" in found
+        if not self._versioned:
+            return "no versions"
+        return "versions are kept" if found["Status"] == "Enabled" else "versions were kept"
 
-        if not self._ask("versions", ask):
-            with suppress(*_FAILED):
-                return "VersionId" in self._client.head_object(**self._mark)
-        return bool(status)
-
-    def _retained(self, versioned: bool) -> str:
-        """Say why an object that is put might not go away again; nothing where it would."""
-        retention = ""
-
-        def ask() -> str:
-            nonlocal retention
-            found = self._client.get_object_lock_configuration(Bucket=self._address.bucket)
-            rule = found.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
-            if not rule:
-                return "object lock without a default retention"
-            span = f"days: {rule['Days']}" if "Days" in rule else f"years: {rule.get('Years')}"
-            retention = f"object lock by default, {rule.get('Mode')}, {span}"
-            return retention
-
-        if self._ask("object lock", ask):
-            return _KEPT if retention else ""
-        return _PERHAPS_KEPT if versioned else ""  # without versions nothing is locked
+    def _retention(self) -> str:
+        found = self._client.get_object_lock_configuration(Bucket=self._address.bucket)
+        rule = found.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+        if not rule:
+            return "object lock without a default retention"
+        self._retained = True
+        span = f"days: {rule['Days']}" if "Days" in rule else f"years: {rule.get('Years')}"
+        return f"object lock by default, {rule.get('Mode')}, {span}"
 
     def _encrypted(self) -> str:
         found = self._client.get_bucket_encryption(Bucket=self._address.bucket)
@@ -170,7 +169,7 @@ class S3Trial:
 
     # -- what is needed
 
-    def _read(self, versioned: bool) -> None:
+    def _read(self) -> None:
         bucket = self._address.bucket
         with self._trying("s3:GetObject", MISSING):
             self._client.get_object(**self._mark)["Body"].read()
@@ -178,19 +177,61 @@ class S3Trial:
             self._client.get_object_tagging(**self._mark)
         with self._trying("s3:GetLifecycleConfiguration", ("NoSuchLifecycleConfiguration",)):
             self._client.get_bucket_lifecycle_configuration(Bucket=bucket)
-        if versioned:
-            with self._trying("s3:ListBucketVersions"):
-                self._client.list_object_versions(
-                    Bucket=bucket, Prefix=self._mark["Key"], MaxKeys=1
-                )
 
-    def _write(self, classes: Sequence[str], versioned: bool, retained: str) -> None:
-        deletable = self._take_away(versioned)
-        why = retained or ("" if deletable else _NO_DELETE)
-        if why:
-            needed = ("s3:PutObject", "s3:PutObjectTagging", "s3:RestoreObject")
-            self._tried += [Tried(name, untried=why) for name in needed]
+    def _take_away(self) -> bool:
+        """Try to take away what is not there; True if an object could be deleted.
+
+        Where versions are kept, a delete without one leaves a marker: it is not made where that is
+        known, and else the marker is taken away, too.
+        """
+        nobody = self._unused()
+        with self._trying("s3:AbortMultipartUpload", only=DENIED):
+            self._client.abort_multipart_upload(**nobody, UploadId=uuid.uuid4().hex)
+        if not self._versioned:
+            made: Mapping[str, Any] = {}
+            with self._trying("s3:DeleteObject", only=DENIED):
+                made = self._client.delete_object(**nobody)
+            if not made.get("DeleteMarker"):
+                return not self._tried[-1].wrong
+            self._versioned = True
+            nobody |= {"VersionId": made["VersionId"]}
+        with self._trying("s3:ListBucketVersions"):
+            self._client.list_object_versions(
+                Bucket=self._address.bucket, Prefix=self._mark["Key"], MaxKeys=1
+            )
+        with self._trying("s3:DeleteObjectVersion", only=DENIED):
+            self._client.delete_object(**{"VersionId": "null", **nobody})
+        deletable = not self._tried[-1].wrong
+        if not deletable and "VersionId" in nobody:
+            self._leave(nobody, "it is an empty delete marker")
+        return deletable
+
+    def _use_mark(self, why: str) -> None:
+        """Try with the lake's mark what changes nothing of it, since no object can be put.
+
+        Args:
+            why: Why none can be.
+
+        """
+        self._tried += [Tried("an object in each class", untried=why)]
+        try:
+            found = self._client.get_object(**self._mark)
+            content = found["Body"].read()
+            tags = self._client.get_object_tagging(**self._mark)["TagSet"]
+        except _FAILED:  # that was said
             return
+        # To whom may put, it is refused for two reasons: there is one, and the digest is another's.
+        # (Ceph does not look at the first where versions are kept, and moto never at the second.)
+        with self._trying("s3:PutObject", only=DENIED):
+            self._client.put_object(
+                **self._mark, Body=content, IfNoneMatch="*", ContentMD5=_OF_NOTHING
+            )
+        with self._trying("s3:PutObjectTagging", only=DENIED):  # moto fails where there are none
+            self._client.put_object_tagging(**self._mark, Tagging={"TagSet": tags})
+        if class_of(found) == STANDARD.name:
+            self._try_to_restore(self._mark)
+
+    def _put_in_all(self, classes: Sequence[str]) -> None:
         try:
             self._put_and_read(self._unused())
             for name in classes:
@@ -198,17 +239,6 @@ class S3Trial:
                     self._put_in(name)
         finally:
             self._remove_all()
-
-    def _take_away(self, versioned: bool) -> bool:
-        """Try to take away what is not there; True if an object could be deleted."""
-        nobody = self._unused()
-        with self._trying("s3:AbortMultipartUpload", only=DENIED):
-            self._client.abort_multipart_upload(**nobody, UploadId=uuid.uuid4().hex)
-        # Where versions are kept, a delete without one would leave a marker.
-        what = "s3:DeleteObjectVersion" if versioned else "s3:DeleteObject"
-        with self._trying(what, only=DENIED):
-            self._client.delete_object(**nobody, **({"VersionId": "null"} if versioned else {}))
-        return not self._tried[-1].wrong
 
     def _put_and_read(self, name: Mapping[str, str]) -> None:
         with self._trying("s3:PutObject"):
@@ -222,7 +252,10 @@ class S3Trial:
         with self._trying("s3:PutObjectTagging"):
             tags = {"TagSet": [{"Key": "isotherm", "Value": "doctor"}]}
             self._client.put_object_tagging(**name, Tagging=tags)
-        # What is in no archive cannot be restored, and that is said to whom may restore alone.
+        self._try_to_restore(name)
+
+    def _try_to_restore(self, name: Mapping[str, str]) -> None:
+        """Ask for what is in no archive: the answer is another one to whom may not restore."""
         with self._trying("s3:RestoreObject", only=DENIED):
             self._client.restore_object(**name, RestoreRequest={"Days": 1})
 
@@ -250,8 +283,11 @@ class S3Trial:
             try:
                 self._client.delete_object(**name)
             except _FAILED as error:
-                left = f"s3://{name['Bucket']}/{name['Key']} is left: {_said(error)}"
-                self._tried.append(Tried("deleting what was put", left, "Delete it by hand."))
+                self._leave(name, _said(error))
+
+    def _leave(self, name: Mapping[str, str], why: str) -> None:
+        left = f"s3://{name['Bucket']}/{name['Key']} is left: {why}"
+        self._tried.append(Tried("taking away what was put", left, "Delete it by hand."))
 
     @contextmanager
     def _trying(
