@@ -19,6 +19,7 @@ from conftest import MakeLake, lake_at, run_sql
 from examined import only, said, warned, wrong
 from isotherm.check import machine
 from isotherm.check.doctor import State
+from isotherm.control import migrations
 from isotherm.lake import Lake
 from isotherm.model.errors import AuditError
 from isotherm.model.person import DataSubject
@@ -32,6 +33,7 @@ TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 8) HOUR AS pickup, "
     "i::INTEGER AS id FROM range(200) t(i)"
 )
+NEWEST = len(migrations.MIGRATIONS)
 PROCESSES = multiprocessing.get_context("spawn")
 
 
@@ -123,8 +125,16 @@ def test_a_server_that_is_down_is_named_and_the_rest_is_looked_at(tmp_path: Path
 @pytest.mark.parametrize(
     ("sql", "name", "expected"),
     [
-        ("DELETE FROM isotherm.migrations WHERE version = 5", "control", "an older Isotherm"),
-        ("UPDATE isotherm.migrations SET version = 99 WHERE version = 5", "control", "version 99"),
+        (
+            f"DELETE FROM isotherm.migrations WHERE version = {NEWEST}",
+            "control",
+            "an older Isotherm",
+        ),
+        (
+            f"UPDATE isotherm.migrations SET version = 99 WHERE version = {NEWEST}",
+            "control",
+            "version 99",
+        ),
         ("UPDATE isotherm.settings SET value = '/x' WHERE name = 'store'", "config", "made at /x"),
         ("UPDATE isotherm.datasets SET unit = 'day'", "config", "cut by the day"),
         ("UPDATE isotherm.settings SET value = 'y' WHERE name = 'lake'", "store", "another lake"),

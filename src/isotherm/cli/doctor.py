@@ -13,7 +13,7 @@ from .output import counted, out, write_json
 if TYPE_CHECKING:
     from ..check.doctor import Examined
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "wrong": ("✗", "red")}
+_MARKS = {"ok": ("✓", ""), "warning": ("!", "yellow"), "wrong": ("✗", "red")}
 """The mark of each state, and its colour."""
 
 
@@ -50,11 +50,13 @@ def run(
 def _show(examined: Examined) -> None:
     console = out()
     width = max(len(check.name) for check in examined.checks)
+    beside = " " * (width + 4)
     for check in examined.checks:
         mark, colour = _MARKS[check.state]
-        console.message(f"{mark} {check.name:{width}}  {check.found}", style=colour * (mark != "✓"))
+        first = f"{mark} {check.name:{width}}  "
+        console.message(console.wrapped(check.found, first, beside), style=colour)
         if check.mend:
-            console.message(f"  {'':{width}}  {check.mend}")
+            console.message(console.wrapped(check.mend, beside, beside))
     if examined.well:
         warned = sum(check.state == "warning" for check in examined.checks)
         more = f", {counted(warned, 'warning')}" if warned else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -25,6 +26,26 @@ class Console:
     def message(self, text: str, style: str = "") -> None:
         """Write a line of text, as it is."""
         self.rich.print(rich.text.Text(text, style=style))
+
+    def wrapped(self, text: str, first: str, beside: str) -> str:
+        """Return a text that goes on below itself where a terminal is narrow.
+
+        Args:
+            first: What stands before its first line.
+            beside: What stands before every other one.
+
+        """
+        if not self.rich.is_terminal:  # a line stays one for those who search in it
+            return first + text
+        wide = max(self.rich.width, len(beside) + 20)
+        return textwrap.fill(
+            text,
+            wide,
+            initial_indent=first,
+            subsequent_indent=beside,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def error(self, error: IsothermError) -> None:
         """Write an error and what to do next."""
