@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import config as configuration
 from . import opening
 from .check import machine
-from .check.doctor import Check, Examined, failed, fine, kept, warning, wrong
+from .check.doctor import INIT, REBUILD, Check, Examined, failed, fine, kept, warning, wrong
 from .check.standing import Known
 from .config import Config
 from .config.sections import POSTGRES
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .storage.base import Storage
     from .warehouse.attached import AttachedTransaction, AttachedWarehouse
 
-_INIT = "Run: isotherm init"
 _NEEDS_CONTROL = "leases, things half done, and whose the store and the catalogue are"
 
 
@@ -184,7 +183,7 @@ class _Doctor:
             file = self._config.folder / opening._rest(self._config, "catalog", url, "sqlite")
             made, where = file.exists(), str(file)
         if not made:
-            mend = "Put it back from a backup." if self._known.lake else _INIT
+            mend = REBUILD if self._known.lake else INIT
             yield wrong("catalogue", f"{where} has no catalogue", mend)
         elif self._storage is None or not self._reached:
             yield _unseen("the Iceberg tables", "the store cannot be reached")
@@ -231,9 +230,7 @@ def _there(file: Path) -> None:
 
     """
     if not file.exists():
-        raise ConfigError(
-            f"{file}: there is no warehouse; this lake was not set up yet", hint=_INIT
-        )
+        raise ConfigError(f"{file}: there is no warehouse; this lake was not set up yet", hint=INIT)
 
 
 def _unseen(what: str, why: str) -> Check:

@@ -187,6 +187,14 @@ def test_a_catalogue_that_is_gone_or_has_lost_a_table_is_found(file: Path) -> No
     assert "catalogue" in wrong(isotherm.doctor(file))
 
 
+def test_what_a_doctor_says_of_a_catalogue_that_is_gone_mends_it(cold: CommandLine) -> None:
+    Path("catalog.db").unlink()
+    assert "isotherm rebuild --replace" in cold("doctor", code=AuditError.exit_code).out
+    cold("rebuild", "--replace", "--yes")
+    assert "trips" in only(isotherm.doctor(), "catalogue").found
+    assert isotherm.doctor().well
+
+
 def test_the_key_of_certificates_is_there_and_its_owners_alone(file: Path) -> None:
     key = file.with_name("certificate.key")
     key.chmod(0o640)

@@ -40,12 +40,12 @@ def lake(file: Path, server: S3Server, bucket: str = "") -> str:
 
 
 def left(server: S3Server, bucket: str) -> list[str]:
-    """Return the keys of all versions and markers, of uploads that are not complete, too."""
+    """Return the keys of all versions, markers and open uploads but those of control's copies."""
     client = server.client()
     found = client.list_object_versions(Bucket=bucket)
     uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
     every = [*found.get("Versions", []), *found.get("DeleteMarkers", []), *uploads]
-    return [item["Key"] for item in every]
+    return [item["Key"] for item in every if not item["Key"].startswith("lake/control/")]
 
 
 def tried(examined: Examined) -> str:

@@ -12,6 +12,10 @@ from enum import StrEnum
 
 from ..model.errors import BusyError, IsothermError
 
+INIT = "Run: isotherm init. Where it was, and control is lost: isotherm rebuild"
+"""What makes a lake, or brings it back."""
+REBUILD = "Put the catalogue back from a backup, or have it made anew: isotherm rebuild --replace"
+
 
 class State(StrEnum):
     """How a check has ended."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..catalog.iceberg import IcebergCatalog
 from ..model.errors import IsothermError
 from ..storage.base import Trial
-from .doctor import Check, failed, fine, warning, wrong
+from .doctor import REBUILD, Check, failed, fine, warning, wrong
 from .machine import skew
 
 
@@ -59,7 +59,7 @@ def tables(
                 yield wrong(
                     "catalogue",
                     f"the Iceberg table of {name} is not in it, and {name} has cold rows",
-                    "Put the catalogue back from a backup.",
+                    REBUILD,
                 )
         except IsothermError as error:
             yield failed("catalogue", error)

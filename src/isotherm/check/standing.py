@@ -13,7 +13,7 @@ from ..model.request import RequestKind
 from ..model.schema import cold_columns
 from ..warehouse.base import Transaction
 from ..warehouse.server import HIDDEN
-from .doctor import Check, fine, warning, wrong
+from .doctor import INIT, Check, fine, warning, wrong
 from .machine import skew
 
 GRANTS = "Its owner runs what is printed by: isotherm grants"
@@ -65,7 +65,7 @@ def server(tx: Transaction, clock: Callable[[], datetime]) -> Iterator[Check]:
 def control(tx: Transaction, known: Known) -> Iterator[Check]:
     """Look whether control is there, of this version, and ours to write."""
     if not migrations.is_made(tx):
-        yield wrong("control", "this lake was not set up yet", "Run: isotherm init")
+        yield wrong("control", "this lake was not set up yet", INIT)
         return
     migrations.check(tx)
     known.lake = migrations.lake_id(tx)

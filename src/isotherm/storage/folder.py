@@ -18,8 +18,8 @@ from .folder_trial import try_folder
 
 CHUNK = 4 * 1024 * 1024
 STAGED = ".staged"
-METADATA = "iceberg"
-"""The folder below the root where Iceberg's metadata lies."""
+BESIDE = ("iceberg", "control")
+"""The folders below the root that are no tiers': Iceberg's metadata, and the copies of control."""
 MARK = "isotherm.lake"
 """The file that says which lake a folder belongs to. Where it is gone, so is the mount."""
 
@@ -75,7 +75,7 @@ class FolderStorage:
                 _require(folder)
         except StorageError as error:
             return Trial(error=error)
-        tiers = (self._tiers.get(name, self.root / name) for name in (*classes, METADATA))
+        tiers = (self._tiers.get(name, self.root / name) for name in (*classes, *BESIDE))
         places = dict.fromkeys((*self.folders, *(tier for tier in tiers if tier.exists())))
         return Trial(tried=tuple(try_folder(place, writing=writing) for place in places))
 
@@ -92,7 +92,7 @@ class FolderStorage:
 
     def metadata_url(self, dataset: str) -> str:
         """Return the URL below which the dataset's Iceberg metadata lies."""
-        return f"file://{self.root / METADATA / dataset}"
+        return f"file://{self.root / 'iceberg' / dataset}"
 
     def stage(self, location: Location) -> str:
         """Return a path that the engine writes the object to."""
