@@ -255,6 +255,13 @@ def test_the_store_keeps_one_copy_and_no_manifest_of_what_is_in_it(lake: Lake) -
     assert files_in(lake)[1] == found[1]
 
 
+def test_what_a_killed_process_has_staged_of_a_copy_is_cleared_away(lake: Lake) -> None:
+    staged = Path(lake.storage.stage(Location(copies.PLACE, "copies/1-1.parquet")))
+    staged.write_bytes(b"half a copy")
+    lake.resume("trips")
+    assert not staged.exists()
+
+
 def test_somebody_who_is_forgotten_is_in_no_copy_on_the_store(
     make_lake: MakeLake, tmp_path: Path
 ) -> None:

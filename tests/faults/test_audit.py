@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from test_objects import delete, flip_a_bit, part_of, path_of, swap, truncate
 
-from ageing import Clock, age, plan_of, policy
+from ageing import NOW, Clock, age, plan_of, policy
 from command_line import CommandLine, words
 from conftest import MakeLake, lake_at, run_sql
+from isotherm.backup import copies
 from isotherm.check.audit import Audited
+from isotherm.check.reading import Readings
+from isotherm.control import parts
 from isotherm.lake import Lake
 from isotherm.model.errors import AuditError
 from isotherm.model.part import Location, Part
@@ -19,6 +23,7 @@ from isotherm.model.period import Duration, Period
 from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
+from isotherm.storage.folder import FolderStorage
 from servers import S3Server
 
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months")
@@ -154,3 +159,63 @@ def test_rows_that_are_in_the_warehouse_and_in_an_object_are_named(plain: Lake) 
     assert f"has {part.rows} rows that are all in main.trips as well" in found
     run_sql(plain, "DELETE FROM trips WHERE id = (SELECT min(id) FROM trips)")
     assert said(plain.audit()) == []
+
+
+def test_tags_that_somebody_has_taken_away_are_found_and_written_anew(
+    make_lake: MakeLake, s3_server: Callable[[str], S3Server]
+) -> None:
+    server = s3_server("moto")
+    bucket, client = server.bucket(), server.client()
+    lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{CONFIG}', clock=Clock())
+    run_sql(lake, TABLE)
+    age(lake)
+    part = part_of(lake, "2018-05")
+    client.delete_object_tagging(Bucket=bucket, Key=f"lake/{part.location}")
+    (found,) = said(lake.audit(share=0.0))
+    assert f"{part.location}, 2018-05 of trips has not the tags" in found
+    assert "gave it: ageing=14" in found
+    assert lake.retag() == 3
+    age(lake)
+    assert said(lake.audit(share=0.0)) == []
+
+
+def test_audits_read_one_object_after_the_other_until_all_were_read(plain: Lake) -> None:
+    assert plain.audit(share=0.0).all_read_since is None
+    clock = plain.clock
+    assert isinstance(clock, Clock)
+    begun = clock.now
+    for _ in range(3):
+        assert plain.audit(share=0.01).hashed == 1
+        clock.forward(timedelta(days=1))
+    audited = plain.audit(share=0.0)
+    assert audited.all_read_since == begun
+    assert plain.audit(share=0.34).all_read_since == begun + timedelta(days=1)
+
+
+def test_an_audit_that_is_stopped_is_gone_on_with(plain: Lake) -> None:
+    def stop(done: int, _all: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plain.audit(share=1.0, watch=stop)
+    assert plain.audit(share=0.01).all_read_since
+
+
+def test_an_audit_reads_no_faster_than_it_is_told(plain: Lake) -> None:
+    waited: list[float] = []
+    with plain.warehouse.snapshot() as tx:
+        kept = parts.of_dataset(tx, "trips")
+        readings = Readings(tx.session, plain.storage, NOW, 1_000.0, waited.append)
+        assert all(readings.is_unchanged(part) for part in kept)
+    assert sum(part.bytes for part in kept) / 1_000 - waited[-1] < 60
+    assert waited == sorted(waited)
+
+
+def test_a_record_of_readings_that_is_broken_is_as_if_there_was_none(plain: Lake) -> None:
+    plain.audit(share=1.0)
+    (place,) = plain.storage.list(copies.PLACE, "audits")
+    assert isinstance(plain.storage, FolderStorage)
+    plain.storage.path(place).write_bytes(b"{")
+    assert plain.audit(share=0.0).all_read_since is None
+    assert plain.audit(share=1.0).all_read_since

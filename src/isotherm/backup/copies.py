@@ -48,16 +48,18 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
         StorageError: it cannot be written, or what it replaces cannot be removed.
 
     """
+    for folder in (COPIES, QUARANTINE):
+        storage.unstage(PLACE, folder)  # a process that was killed may have left some
     before = frozenset(storage.list(PLACE))
     with warehouse.snapshot() as tx:
         rows = journal.head(tx).seq
-        made = Copy(_named(COPIES, rows, "parquet"), rows)
+        made = Copy(Location(PLACE, f"{COPIES}/{rows:012d}-{time.time_ns():020d}.parquet"), rows)
         _write(tx, storage, made.location, dump.SMALL)
         waiting = _of_quarantine(tx)
         if waiting and waiting not in before:
             _write(tx, storage, waiting, [dump.QUARANTINE])
-        told = [item for item in before if item.key.startswith(f"{MOVES}/")]
-        ended = [item for item in told if intents.state(tx, move_of(item)) != intents.OPEN]
+        told = [item for item in before if _is_of(item, MOVES)]
+        ended = [item for item in told if intents.state(tx, _move_of(item)) != intents.OPEN]
     old = [item for item in before if _is_of(item, COPIES) and item.key < made.location.key]
     other = [item for item in before if _is_of(item, QUARANTINE) and item != waiting]
     for item in (*old, *other, *ended):
@@ -121,19 +123,13 @@ def read(session: Session, storage: Storage, location: Location) -> bytes:
     return bytes(session.execute(f"SELECT content FROM read_blob({url})")[0][0])
 
 
-def named(rows: int, move: str) -> Location:
-    """Return the place of a move's manifest: they are listed in the order of the moves."""
-    return _named(MOVES, rows, "json", move)
+def manifest_of(move: str) -> Location:
+    """Return the place of a move's manifest."""
+    return Location(PLACE, f"{MOVES}/{move}.json")
 
 
-def move_of(manifest: Location) -> str:
-    """Return the move that a manifest is of."""
-    return manifest.key.rpartition("-")[2].removesuffix(".json")
-
-
-def _named(folder: str, rows: int, suffix: str, move: str = "") -> Location:
-    end = f"-{move}" if move else ""
-    return Location(PLACE, f"{folder}/{rows:012d}-{time.time_ns():020d}{end}.{suffix}")
+def _move_of(manifest: Location) -> str:
+    return manifest.key.rpartition("/")[2].removesuffix(".json")
 
 
 def _is_of(item: Location, folder: str) -> bool:

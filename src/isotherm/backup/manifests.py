@@ -6,7 +6,8 @@ Whether that commit took place is not in them: see `rebuild`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,7 @@ def put(
     ]
     said = {
         "version": VERSION,
+        "order": [head, time.time_ns()],
         "lake": migrations.lake_id(tx),
         "dataset": dataset,
         "move": move,
@@ -100,18 +102,19 @@ def put(
         "added": [_placed(part) for part in added],
         "rows": tx.execute(" UNION ALL ".join(queries)),
     }
-    copies.put(storage, copies.named(head, move), json.dumps(said).encode())
+    copies.put(storage, copies.manifest_of(move), json.dumps(said).encode())
     return head
 
 
-def every(session: Session, storage: Storage, lake: str) -> Iterator[Manifest]:
+def every(session: Session, storage: Storage, lake: str) -> list[Manifest]:
     """Read the manifests on the store, in the order of the moves.
 
     Raises:
         StorageError: one cannot be read, or is another lake's.
 
     """
-    for location in sorted(storage.list(copies.PLACE, copies.MOVES)):
+    read: list[tuple[list[int], Manifest]] = []
+    for location in storage.list(copies.PLACE, copies.MOVES):
         try:
             said = json.loads(copies.read(session, storage, location))
             found = Manifest(
@@ -131,7 +134,8 @@ def every(session: Session, storage: Storage, lake: str) -> Iterator[Manifest]:
             ) from error
         if said["version"] != VERSION or found.lake != lake:
             raise StorageError(f"object {location} is of another lake, or of a newer Isotherm")
-        yield found
+        read.append((said["order"], found))
+    return [found for _, found in sorted(read, key=lambda item: item[0])]
 
 
 def _placed(part: Part) -> dict[str, object]:

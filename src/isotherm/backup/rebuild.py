@@ -80,7 +80,7 @@ class Rebuilder:
         tx = self.tx
         lake = dump.setting(tx, self.source, "lake")
         self.storage.check(lake)
-        told = list(manifests.every(tx.session, self.storage, lake))
+        told = manifests.every(tx.session, self.storage, lake)
         dump.replace_all(tx, self.source)
         migrations.check_store(tx, self.storage.place)
         rows = journal.head(tx).seq

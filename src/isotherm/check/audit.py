@@ -165,8 +165,8 @@ class Auditor:
                     f"has not the tags that Isotherm gave it: {_listed(known[location])}",
                     "Somebody has taken them away: isotherm lifecycle retag, then isotherm apply",
                 )
-        for error in errors:
-            yield Finding("the tags of an object", f"cannot be read: {error.message}", "")
+        for location, error in errors.items():
+            yield Finding(f"the tags of {location}", f"cannot be read: {error.message}", "")
 
     def _iceberg(self, name: str, kept: Sequence[Part]) -> Iterator[Finding]:
         where = f"the Iceberg table of {name}"

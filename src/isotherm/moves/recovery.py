@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from functools import partial
 
+from ..backup.copies import manifest_of
 from ..catalog.iceberg import Pin
 from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
@@ -69,7 +70,7 @@ def abandon(ports: Ports, intent: Intent, why: str) -> bool:
                 return False
             journal.write(tx, now, intent.dataset, intent.move, "abandoned", reason=why)
             # Written down with it: whoever comes next removes them if this process cannot.
-            removals.add(tx, intent.locations, intent.move, now)
+            removals.add(tx, _left_by(intent), intent.move, now)
     except ConflictError:  # the mover has just written its own end
         return False
     clear(ports, intent)
@@ -78,8 +79,12 @@ def abandon(ports: Ports, intent: Intent, why: str) -> bool:
 
 def clear(ports: Ports, intent: Intent) -> None:
     """Remove the files and the branch of an abandoned move; what fails is left to `tidy`."""
-    _failure(partial(_remove_all, ports, intent.locations))
+    _failure(partial(_remove_all, ports, _left_by(intent)))
     _failure(partial(publish, ports, intent.dataset))
+
+
+def _left_by(intent: Intent) -> tuple[Location, ...]:
+    return (*intent.locations, manifest_of(intent.move))
 
 
 def publish(ports: Ports, dataset: str) -> None:

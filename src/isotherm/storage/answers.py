@@ -87,3 +87,9 @@ def is_archived(found: Mapping[str, Any]) -> bool:
     """Say whether an object cannot be read now, by what the store says of it."""
     tier = TIERS.get(class_of(found), STANDARD)
     return tier.archived and 'ongoing-request="false"' not in found.get("Restore", "")
+
+
+def is_refused_as_archived(error: StorageError) -> bool:
+    """Say whether something failed because the object has to be restored first."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and code_of(cause) == "InvalidObjectState"

@@ -85,7 +85,7 @@ class Classed(Protocol):
 
     def tags_of(
         self, locations: Collection[Location]
-    ) -> tuple[Mapping[Location, Mapping[str, str]], Sequence[StorageError]]:
+    ) -> tuple[Mapping[Location, Mapping[str, str]], Mapping[Location, StorageError]]:
         """Return the tags of objects, and an error for each whose tags cannot be read."""
         ...
 
@@ -177,6 +177,10 @@ class Storage(Protocol):
 
     def stage(self, location: Location) -> str:
         """Return a path that the engine writes the object to; it is not there before `publish`."""
+        ...
+
+    def unstage(self, tier: str, prefix: str) -> None:
+        """Remove what was staged below a folder and not published; who is just at it fails."""
         ...
 
     def publish(self, location: Location) -> Stored:

@@ -19,7 +19,7 @@ from ..model.address import Access, Address
 from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
-from .answers import ThereAlreadyError, is_archived
+from .answers import ThereAlreadyError, is_archived, is_refused_as_archived
 from .base import Stored, Trial
 from .bucket import AT_ONCE, SHA256, Bucket
 from .s3_trial import S3Trial
@@ -89,6 +89,9 @@ class S3Storage:
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_bytes(b"")
         return str(staged)
+
+    def unstage(self, tier: str, prefix: str) -> None:
+        """Do nothing: what is staged lies in a folder of this process."""
 
     def publish(self, location: Location) -> Stored:
         """Put the staged file, in a class that can be read; `settle` brings it to its own."""
@@ -180,19 +183,20 @@ class S3Storage:
 
     def tags_of(
         self, locations: Collection[Location]
-    ) -> tuple[Mapping[Location, Mapping[str, str]], Sequence[StorageError]]:
+    ) -> tuple[Mapping[Location, Mapping[str, str]], Mapping[Location, StorageError]]:
         """Return the tags of objects, many asked at a time."""
         found: dict[Location, Mapping[str, str]] = {}
+        errors: dict[Location, StorageError] = {}
 
-        def one(location: Location) -> StorageError | None:
+        def one(location: Location) -> None:
             try:
                 found[location] = self._bucket.tags(self._object(location))
             except StorageError as error:
-                return error
-            return None
+                if not is_refused_as_archived(error):  # some stores show no tags of these
+                    errors[location] = error
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            errors = [error for error in pool.map(one, locations) if error]
+            list(pool.map(one, locations))
         return found, errors
 
     def copy_tags(self, source: Location, target: Location) -> None:
