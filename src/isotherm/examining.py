@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import config as configuration
-from . import opening
+from .backends import catalog_of, rest_of, storage_of, warehouse_of
 from .check import machine
 from .check.doctor import INIT, REBUILD, Check, Examined, failed, fine, kept, warning, wrong
 from .check.standing import Known
@@ -94,7 +94,7 @@ class _Doctor:
         yield from machine.extensions(name for name, needed in named.items() if needed)
 
     def _make_storage(self) -> Iterator[Check]:
-        self._storage = opening._storage(self._config)
+        self._storage = storage_of(self._config)
         yield from ()
 
     # -- the warehouse, and what stands in it
@@ -103,7 +103,7 @@ class _Doctor:
         try:
             if not self._on_server:
                 _there(self._file)
-            warehouse = opening._warehouse(self._config, read_only=True, wait=self._wait)
+            warehouse = warehouse_of(self._config, read_only=True, wait=self._wait)
         except IsothermError as error:
             yield failed("warehouse", error)
             yield _unseen("control, datasets, leases and things half done", "it cannot be opened")
@@ -142,7 +142,7 @@ class _Doctor:
     @property
     def _file(self) -> Path:
         config = self._config
-        return config.folder / opening._rest(config, "warehouse", config.warehouse.url, "duckdb")
+        return config.folder / rest_of(config, "warehouse", config.warehouse.url, "duckdb")
 
     def _writable(self, file: Path) -> Check:
         for path in (file, file.parent):
@@ -180,7 +180,7 @@ class _Doctor:
         if url.startswith(POSTGRES):
             made, where = server.is_made(server.uri(url)), "the catalogue's database"
         else:
-            file = self._config.folder / opening._rest(self._config, "catalog", url, "sqlite")
+            file = self._config.folder / rest_of(self._config, "catalog", url, "sqlite")
             made, where = file.exists(), str(file)
         if not made:
             mend = REBUILD if self._known.lake else INIT
@@ -188,7 +188,7 @@ class _Doctor:
         elif self._storage is None or not self._reached:
             yield _unseen("the Iceberg tables", "the store cannot be reached")
         else:
-            catalog = opening._catalog(self._config, self._storage, self._known.lake)
+            catalog = catalog_of(self._config, self._storage, self._known.lake)
             yield from places.tables(catalog, self._config.datasets, self._known.pinned)
 
     # -- the machine

@@ -1,39 +1,23 @@
-"""Open a lake by its config file, or set one up."""
+"""Open a lake by its config file, set one up, or make its control anew."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
 import tomllib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from . import config as configuration
 from .asking import whoami
+from .backends import catalog_of, make_catalog_schema, not_set_up, storage_of, warehouse_of
 from .backup import copies
 from .backup import rebuild as rebuilding
 from .backup.rebuild import Rebuilder, Rebuilt
 from .config import Config
-from .config.sections import POSTGRES
 from .control import datasets, migrations, parts, pins
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
-from .model.address import Address
-from .model.errors import BusyError, ConfigError
-from .storage.base import Storage
-from .storage.folder import FolderStorage
-from .warehouse.attached import AttachedWarehouse
-from .warehouse.duckdb import DuckDBWarehouse
-from .warehouse.postgres import PostgresWarehouse
-
-if TYPE_CHECKING:
-    from .catalog.iceberg import IcebergCatalog
-    from .storage.s3 import S3Storage
-
-POLL_SECONDS = 0.2
 
 
 def utc_now() -> datetime:
@@ -61,17 +45,17 @@ def open_lake(
 
     """
     config = configuration.read(path)
-    warehouse = _warehouse(config, read_only=read_only, wait=wait)
+    warehouse = warehouse_of(config, read_only=read_only, wait=wait)
     try:
         with warehouse.snapshot() as tx:
             if not migrations.is_made(tx):
-                raise _not_set_up(config)
+                raise not_set_up(config)
             migrations.check(tx)
             lake = migrations.lake_id(tx)
-            storage = _storage(config)
+            storage = storage_of(config)
             migrations.check_store(tx, storage.place)
             datasets.check(tx, config.datasets, str(config.file))
-        return Lake(config, warehouse, storage, lambda: _catalog(config, storage, lake), clock)
+        return Lake(config, warehouse, storage, lambda: catalog_of(config, storage, lake), clock)
     except BaseException:
         warehouse.close()
         raise
@@ -91,9 +75,9 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(template, encoding="utf-8")
     config = configuration.read(file)
-    warehouse = _warehouse(config)
+    warehouse = warehouse_of(config)
     try:
-        storage = _storage(config)
+        storage = storage_of(config)
         with warehouse.transaction() as tx:
             migrations.make_schema(tx)
         with warehouse.transaction() as tx:
@@ -101,8 +85,8 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
             migrations.note_store(tx, storage.place)
             used = parts.places(tx)
         storage.claim(lake, used)
-        _make_catalog_schema(config)
-        _catalog(config, storage, lake)
+        make_catalog_schema(config)
+        catalog_of(config, storage, lake)
         copies.keep(warehouse, storage)
     finally:
         warehouse.close()
@@ -141,9 +125,9 @@ def rebuild_lake(
         engine.close()
         file.write_text(text, encoding="utf-8")
     config = configuration.read(file)
-    warehouse = _warehouse(config, wait=wait)
+    warehouse = warehouse_of(config, wait=wait)
     try:
-        storage = _storage(config)
+        storage = storage_of(config)
         if access := storage.access():
             warehouse.engine.reach(access)
         with warehouse.transaction() as tx:
@@ -155,8 +139,8 @@ def rebuild_lake(
                 source, words = rebuilding.source_of(tx, storage, Path(backup) if backup else None)
                 rebuilder = Rebuilder(tx, storage, config.datasets, source, words)
                 rebuilt = rebuilder.rebuild(now, whoami())
-        _make_catalog_schema(config)
-        catalog = _catalog(config, storage, rebuilt.lake)
+        make_catalog_schema(config)
+        catalog = catalog_of(config, storage, rebuilt.lake)
         with warehouse.snapshot() as tx:
             heads = {name: pins.latest(tx, name) for name in config.datasets}
         for name, pin in heads.items():
@@ -170,98 +154,3 @@ def rebuild_lake(
             recovery.publish(ports, name)
         lake._seal()
     return dataclasses.replace(rebuilt, saved=saved)
-
-
-def _warehouse(config: Config, *, read_only: bool = False, wait: float = 0.0) -> AttachedWarehouse:
-    """Attach the warehouse that the config names."""
-    if config.warehouse.url.startswith(POSTGRES):
-        return _postgres(config, read_only=read_only, wait=wait)
-    return _duckdb(config, read_only=read_only, wait=wait)
-
-
-def _postgres(config: Config, *, read_only: bool, wait: float) -> PostgresWarehouse:
-    engine = DuckDBEngine(temp=config.folder / ".isotherm.tmp", threads=config.settings.threads)
-    try:
-        return PostgresWarehouse(config.warehouse.url, engine, read_only=read_only, wait=wait)
-    except BaseException:
-        engine.close()
-        raise
-
-
-def _duckdb(config: Config, *, read_only: bool, wait: float) -> DuckDBWarehouse:
-    file = config.folder / _rest(config, "warehouse", config.warehouse.url, "duckdb")
-    if read_only and not file.exists():
-        raise _not_set_up(config)
-    end = time.monotonic() + wait
-    while True:
-        engine = DuckDBEngine(temp=file.with_suffix(".tmp"), threads=config.settings.threads)
-        try:
-            return DuckDBWarehouse(file, engine, read_only=read_only)
-        except BaseException as error:
-            engine.close()
-            if not isinstance(error, BusyError) or time.monotonic() >= end:
-                raise
-            time.sleep(POLL_SECONDS)
-
-
-def _storage(config: Config) -> Storage:
-    """Make the store that the config names."""
-    if config.storage.url.startswith("s3:"):
-        return _s3(Address.parse(config.storage.url))
-    root = config.folder / _rest(config, "storage", config.storage.url, "file")
-    return FolderStorage(
-        root, {tier: config.folder / place for tier, place in config.storage.tiers.items()}
-    )
-
-
-def _s3(address: Address) -> S3Storage:
-    try:
-        from .storage.s3 import S3Storage
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"storage.url begins with s3:, and {error.name} is not installed",
-            hint="Install it: pip install 'isotherm[s3]'",
-        ) from None
-    return S3Storage(address)
-
-
-def _make_catalog_schema(config: Config) -> None:
-    if config.catalog.url.startswith(POSTGRES):
-        from .catalog import server
-
-        server.make_schema(config.catalog.url)
-
-
-def _catalog(config: Config, storage: Storage, lake: str) -> IcebergCatalog:
-    from .catalog import server
-    from .catalog.iceberg import IcebergCatalog
-
-    url = config.catalog.url
-    if url.startswith(POSTGRES):
-        uri = server.uri(url)
-    else:
-        uri = f"sqlite:///{quote(str(config.folder / _rest(config, 'catalog', url, 'sqlite')))}"
-    return IcebergCatalog(uri, storage.metadata_url(""), lake, storage.access)
-
-
-def _rest(config: Config, section: str, url: str, scheme: str) -> str:
-    """Return what follows the scheme of a URL.
-
-    Raises:
-        ConfigError: it has another scheme.
-
-    """
-    found, colon, rest = url.partition(":")
-    if found != scheme or not colon or not rest:
-        raise ConfigError(
-            f"{config.file}: {section}.url: found {url!r}; it begins with {scheme}:",
-            hint=f'Write {section}.url = "{scheme}:PATH".',
-        )
-    return rest.removeprefix("//")
-
-
-def _not_set_up(config: Config) -> ConfigError:
-    return ConfigError(
-        f"{config.file}: this lake was not set up yet",
-        hint="Run: isotherm init. Where it was, and control is lost: isotherm rebuild",
-    )
