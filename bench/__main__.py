@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import applying, loading, memory, postgres, querying, s3
+from . import applying, erasing, loading, memory, postgres, querying, s3
 from .ratio import Ratio, say, table, write
 
 HERE = Path(__file__).parent
@@ -22,8 +22,12 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "load": (loading.measure,),
     "postgres": (postgres.measure,),
     "s3": (s3.measure, s3.measure_tags),
+    "erase": (erasing.measure,),
 }
-LONG: dict[str, tuple[Measure, ...]] = {"memory": (memory.make, memory.measure)}
+LONG: dict[str, tuple[Measure, ...]] = {
+    "memory": (memory.make, memory.measure),
+    "erase-full": (erasing.measure_full,),
+}
 
 
 def main() -> None:

@@ -86,11 +86,21 @@ def plain(file: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def lake(folder: Path, warehouse_file: Path | None, period: str = "month") -> Lake:
-    """Set up a lake over a copy of a warehouse file, and open it."""
+def lake(
+    folder: Path, warehouse_file: Path | None, period: str = "month", subject: str = ""
+) -> Lake:
+    """Set up a lake over a copy of a warehouse file, and open it.
+
+    Args:
+        subject: The column that identifies people, if any.
+
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if warehouse_file:
         shutil.copyfile(warehouse_file, folder / "warehouse.duckdb")
-    init_lake(folder / "isotherm.toml", CONFIG.format(period=period))
+    config = CONFIG.format(period=period)
+    if subject:
+        config = config.replace("period =", f'subject = ["{subject}"]\nperiod =')
+    init_lake(folder / "isotherm.toml", config)
     return isotherm.open(folder / "isotherm.toml")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..model.part import Digest
@@ -29,6 +29,7 @@ class Session(Protocol):
         notes: Mapping[str, str],
         *,
         ordered: bool = False,
+        sought: Collection[str] = (),
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number.
 
@@ -36,6 +37,7 @@ class Session(Protocol):
             field_ids: The Iceberg field id of each column.
             notes: Key-value metadata of the file.
             ordered: Keep the order of the rows.
+            sought: Columns by whose values the file will be looked for.
 
         """
         ...

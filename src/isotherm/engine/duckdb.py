@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,12 @@ from ..model.address import Access
 from ..model.errors import BusyError, IsothermError, StorageError
 from ..model.part import Digest
 from ..model.schema import Column
+from . import filters
 from .base import Row
 from .sql import quote, text
 
 if TYPE_CHECKING:
     from .connecting import Connecting
-
-ROW_GROUP_ROWS = 122_880
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -179,6 +178,7 @@ class DuckDBSession:
         notes: Mapping[str, str],
         *,
         ordered: bool = False,
+        sought: Collection[str] = (),
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number."""
         ids = ", ".join(f"{quote(name)}: {number}" for name, number in field_ids.items())
@@ -188,7 +188,7 @@ class DuckDBSession:
             "PARQUET_VERSION v1",
             "COMPRESSION zstd",
             f"FIELD_IDS {{{ids}}}",
-            f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}",
+            f"ROW_GROUP_SIZE {filters.GROUP_ROWS}",
             "USE_TMP_FILE false",
         ]
         if kept:
@@ -196,7 +196,9 @@ class DuckDBSession:
         try:
             with self._ordered() if ordered else nullcontext():
                 rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
-        except duckdb.IOException as error:
+            known = {name: field_ids[name] for name in sought if name in field_ids}
+            filters.attach(self, path, known)
+        except (duckdb.IOException, OSError) as error:
             raise StorageError(f"cannot write {path}: {error}") from error
         return int(rows[0][0])
 

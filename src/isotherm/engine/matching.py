@@ -52,7 +52,12 @@ def held(
     return f"coalesce({' OR '.join(found)}, FALSE)" if found else NOBODY
 
 
-def naming(dataset: Dataset, source: str, columns: Iterable[Column]) -> tuple[str, dict[str, str]]:
+def naming(
+    dataset: Dataset,
+    source: str,
+    columns: Iterable[Column],
+    rows: tuple[int, int] | None = None,
+) -> tuple[str, dict[str, str]]:
     """Return objects with every column that identifies people, and the types of all.
 
     One that was born later is NULL in them: nobody is named by it there.
@@ -60,16 +65,18 @@ def naming(dataset: Dataset, source: str, columns: Iterable[Column]) -> tuple[st
     Args:
         source: The SQL of a relation that reads Parquet files.
         columns: That it has.
+        rows: The first one of each object, and the one after the last; all if not given.
 
     """
     types = {column.name: column.type for column in columns}
     absent = [name for name in (dataset.clock, *dataset.subject) if name not in types]
-    if not absent:
+    if not (absent or rows):
         return source, types
-    nothing = ", ".join(f"NULL::VARCHAR AS {quote(name)}" for name in absent)
-    return f"(SELECT *, filename, {nothing} FROM {source})", types | dict.fromkeys(
-        absent, "VARCHAR"
-    )
+    nothing = "".join(f", NULL::VARCHAR AS {quote(name)}" for name in absent)
+    # The engine reads no others: but only where they are one stretch.
+    only = f" WHERE file_row_number >= {rows[0]} AND file_row_number < {rows[1]}" if rows else ""
+    chosen = f"(SELECT *, filename{nothing} FROM {source}{only})"
+    return chosen, types | dict.fromkeys(absent, "VARCHAR")
 
 
 def as_they_are_kept(

@@ -181,7 +181,9 @@ class Erase(Act):
         chosen = ", ".join(f"{quote(columns[i].name)} AS {quote(known[i].name)}" for i in known)
         others = f"NOT coalesce({theirs} AND NOT {kept}, FALSE)"
         stay = f"SELECT {chosen} FROM {source} AS t WHERE {others}"
-        new = self._write(part, number, stay, {c.name: id_ for id_, c in known.items()})
+        sought = [known[i].name for i in known if columns[i].name in self.dataset.subject]
+        field_ids = {column.name: id_ for id_, column in known.items()}
+        new = self._write(part, number, stay, field_ids, sought)
         if new.rows + gone != part.rows:
             raise VerifyError(
                 f"object {part.location} has {new.rows + gone} rows, and {part.rows} were recorded",
@@ -195,10 +197,17 @@ class Erase(Act):
         """The columns of the dataset's Iceberg table."""
         return dict(self.ports.catalog.columns(self.dataset.name))
 
-    def _write(self, part: Part, number: int, select: str, field_ids: dict[str, int]) -> Part:
+    def _write(
+        self,
+        part: Part,
+        number: int,
+        select: str,
+        field_ids: dict[str, int],
+        sought: Sequence[str],
+    ) -> Part:
         storage, target = self.ports.storage, self._target(part, number)
-        notes = self.notes(part.period)
-        rows = self.tx.session.copy(select, storage.stage(target), field_ids, notes, ordered=True)
+        staged, notes = storage.stage(target), self.notes(part.period)
+        rows = self.tx.session.copy(select, staged, field_ids, notes, ordered=True, sought=sought)
         stored = storage.publish(target)
         if storage.classed:
             storage.classed.copy_tags(part.location, target)

@@ -105,7 +105,8 @@ class Unload(Act):
         if self.dataset.order_by:
             select += f" ORDER BY {listed(self.dataset.order_by)}"
         notes = self.notes(period)
-        rows = self.tx.session.copy(select, storage.stage(location), field_ids, notes)
+        staged, sought = storage.stage(location), self.dataset.subject
+        rows = self.tx.session.copy(select, staged, field_ids, notes, sought=sought)
         if not rows:
             storage.remove(location)
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.failures import DAMAGE, failure
 from ..engine.matching import as_they_are_kept, belongs_to, held, naming
+from ..engine.sql import listed
 from ..model.dataset import Dataset
 from ..model.errors import StorageError
 from ..model.hold import Hold
@@ -21,6 +22,7 @@ from ..model.person import DataSubject
 from ..model.schema import Column, names_now
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction
+from .narrowing import may_have
 
 WAREHOUSE, QUARANTINE = "the warehouse", "quarantine"
 
@@ -124,13 +126,14 @@ class Finder:
     def _cold(
         self,
         parts_: Sequence[Part],
-        subjects: Iterable[DataSubject],
+        subjects: Sequence[DataSubject],
         standing: Sequence[Hold],
         clock_type: str,
     ) -> tuple[dict[Part, int], dict[Part, int]]:
         """Count rows by object: those that go, and those that a case keeps.
 
-        The engine looks at statistics and Bloom filters first, and reads what may match.
+        The objects' own filters say first where somebody may be; the engine reads those rows, less
+        what statistics leave out.
         """
         if not parts_:
             return {}, {}
@@ -143,9 +146,18 @@ class Finder:
             for id_, column in known.items()
             if names[column.name] in wanted
         }
-        urls = [self.storage.url(part.readable_location) for part in parts_]
-        files = {_end(url): part for url, part in zip(urls, parts_, strict=True)}
-        source, types = naming(dataset, session.parquet(urls, columns), columns.values())
+        files = {_end(self.storage.url(part.readable_location)): part for part in parts_}
+        with self._blaming(parts_):
+            where = may_have(session, self.storage, parts_, subjects, columns)
+        if not where:
+            return {}, {}
+        sources = []
+        for stretch, group in where.items():
+            urls = [self.storage.url(part.readable_location) for part in group]
+            relation = session.parquet(urls, columns)
+            source, types = naming(dataset, relation, columns.values(), stretch)
+            sources.append(f"SELECT {listed(types)}, filename FROM {source}")
+        source = f"({' UNION ALL '.join(sources)})"
         kept = held(dataset, clock_type, standing, types)
         with self._blaming(parts_):
             rows = session.execute(

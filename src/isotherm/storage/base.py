@@ -212,6 +212,10 @@ class Storage(Protocol):
         """Return the object's size in bytes, None if it is not there."""
         ...
 
+    def read(self, location: Location, first: int, length: int) -> bytes:
+        """Return so many bytes of an object that can be read, and has them."""
+        ...
+
     def sha256(self, location: Location) -> str:
         """Read the object and return its SHA-256, hexadecimal."""
         ...

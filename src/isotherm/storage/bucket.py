@@ -120,14 +120,14 @@ class Bucket:
             raise StorageError(f"object {self._url(key)} is missing", hint=HINT)
         return found
 
-    def chunks(self, key: str) -> Iterator[bytes]:
+    def chunks(self, key: str, first: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Read an object piece by piece; where the connection breaks, it goes on from there."""
-        read = 0
+        read, last = first, first + length - 1 if length else ""
         still: dict[str, str] = {}
         with self._asking(key, "read"):
             for attempt in stamina.retry_context(on=_CUT_OFF, attempts=ATTEMPTS, timeout=None):
                 with attempt:
-                    rest = {"Range": f"bytes={read}-"} if read else {}
+                    rest = {"Range": f"bytes={read}-{last}"} if read or length else {}
                     found = self.client.get_object(**self._name(key), **rest, **still)
                     still = {"IfMatch": found["ETag"]}
                     for chunk in found["Body"].iter_chunks(CHUNK):

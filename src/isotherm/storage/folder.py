@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from ..model.errors import StorageError
 from ..model.part import Location
@@ -160,6 +161,12 @@ class FolderStorage:
         except OSError as error:
             raise _unreadable(location, error) from error
 
+    def read(self, location: Location, first: int, length: int) -> bytes:
+        """Return so many bytes of an object."""
+        with self._opened(location) as file:
+            file.seek(first)
+            return file.read(length)
+
     def sha256(self, location: Location) -> str:
         """Read the object and return its SHA-256, hexadecimal."""
         digest = hashlib.sha256()
@@ -207,11 +214,17 @@ class FolderStorage:
 
     def _chunks(self, location: Location) -> Iterator[bytes]:
         """Read an object piece by piece."""
+        with self._opened(location) as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+    @contextmanager
+    def _opened(self, location: Location) -> Iterator[IO[bytes]]:
+        """Open an object for reading."""
         _require(self._folder(location.tier))
         try:
             with self.path(location).open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    yield chunk
+                yield file
         except FileNotFoundError as error:
             raise StorageError(
                 f"object {location} is missing: there is no {error.filename}",

@@ -1,0 +1,148 @@
+"""`erase`: what finding one person reads, and what forgetting a thousand takes, against COPY."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import duckdb
+
+import isotherm
+from isotherm.lake import Lake
+from isotherm.model.person import DataSubject
+from isotherm.moves.applying import Watch
+from isotherm.moves.runner import Outcome
+from isotherm.plan.plan import Move
+from isotherm.plan.steps import Step
+
+from . import data
+from .ratio import Ratio, ratio_of, say, seconds
+
+MONTHS = 24
+ROWS = 250_000
+"""A month."""
+FULL_MONTHS = 144
+FULL_ROWS = 1_000_000
+RIDERS = 5_000_000
+"""Each of them rides in any month: the hardest case, because no file is without most of them."""
+PEOPLE = 1_000
+SEARCHES = 9
+TOOL = 44 / 3_600
+"""Objects a second of the best-known tool, on 4 cores."""
+
+
+def measure(folder: Path) -> list[Ratio]:
+    """Find and erase in two years of small months."""
+    return _measure(folder / "erase", MONTHS, ROWS)
+
+
+def measure_full(folder: Path) -> list[Ratio]:
+    """Find and erase in twelve years of a million rows a month."""
+    return _measure(folder / "erase-full", FULL_MONTHS, FULL_ROWS)
+
+
+def _measure(folder: Path, months: int, rows: int) -> list[Ratio]:
+    make(folder, months, rows)
+    with isotherm.open(folder / "lake" / "isotherm.toml") as lake:
+        size = sum(part.bytes for part in lake.inventory("trips").parts)
+        say(f"  {months} files of {rows:,} rows, {size / months / rows:.0f} bytes a row")
+        return [_search(lake, size), *_erase(lake, folder / "plain")]
+
+
+def make(folder: Path, months: int, rows: int) -> None:
+    """Make a lake whose months are all cold."""
+    shutil.rmtree(folder, ignore_errors=True)
+    data.lake(folder / "lake", None, subject="rider_id").close()
+    with data.plain(folder / "lake" / "warehouse.duckdb") as connection:
+        connection.execute(f"CREATE TABLE trips AS {data.trips(0, 1)}")
+        for number in range(months):
+            start = f"{2026 - months // 12 + number // 12}-{number % 12 + 1:02}-01"
+            rider = f"(hash(trip_id + {number * rows}) % {RIDERS})::BIGINT AS rider_id"
+            connection.execute(
+                f"INSERT INTO trips SELECT * REPLACE ({rider}) "
+                f"FROM ({data.trips(rows, 28, start=start)})"
+            )
+    with isotherm.open(folder / "lake" / "isotherm.toml") as lake:
+        plan = lake.plan("trips", even_if_uneconomic=True)
+        say(f"  unloaded in {seconds(lambda: lake.apply(plan)):.0f} s")
+        lake.erasing.new_key()
+
+
+def _search(lake: Lake, size: int) -> Ratio:
+    """Look for one person after the other, and count all that this process reads meanwhile."""
+    shares = []
+    for number in range(SEARCHES):
+        before, begun = _read(), time.perf_counter()
+        found = lake.erasing.find("trips", _people(number, 1))
+        taken = time.perf_counter() - begun
+        shares.append((_read() - before) / size)
+        say(
+            f"  {found.rows} rows in {len(found.cold)} of {found.objects} files, {taken:.2f} s, "
+            f"{shares[-1]:.2%} of the bytes"
+        )
+    return ratio_of("erase, finding one person: share of the bytes read", shares, 0.02)
+
+
+def _erase(lake: Lake, folder: Path) -> list[Ratio]:
+    """Erase, and stand still after each object while it is rewritten by hand."""
+    people = _people(SEARCHES, PEOPLE)
+    erasing = lake.erasing
+    case = erasing.ask("trips", people, "BENCH").case
+    before = {part.period: part for part in lake.inventory("trips").parts}
+    folder.mkdir()
+    ours: list[float] = []
+    plain: list[float] = []
+    begun = 0.0
+
+    def step(_: Move, which: Step) -> None:
+        nonlocal begun
+        begun = time.perf_counter() if which is Step.INTENT else begun
+
+    def done(outcome: Outcome) -> None:
+        ours.append(time.perf_counter() - begun)
+        (period,) = outcome.move.periods
+        source = lake.storage.url(before[period].location).removeprefix("file://")
+        plain.append(seconds(lambda: _rewrite(connection, source, folder, people)))
+
+    with data.plain() as connection:
+        connection.execute("SET preserve_insertion_order = true")
+        whole = seconds(lambda: erasing.run(case, watch=Watch(step, done)))
+    beside = (whole - sum(ours) - sum(plain)) / len(ours)
+    say(f"  {len(ours)} objects, beside them {beside:.3f} s each")
+    for own, hand in list(zip(ours, plain, strict=True))[:9]:
+        say(f"  erase {own:.3f} s, by hand {hand:.3f} s")
+    speed = [hand / (own + beside) for own, hand in zip(ours, plain, strict=True)]
+    rate = [1 / (own + beside) for own in ours]
+    return [
+        ratio_of("erase, 1,000 people: its speed", speed, 0.7, less_is_better=False),
+        ratio_of("erase, objects a second", rate, 50 * TOOL, less_is_better=False),
+    ]
+
+
+def _rewrite(
+    connection: duckdb.DuckDBPyConnection, source: str, folder: Path, people: list[DataSubject]
+) -> None:
+    """Write one file anew without some people, as a person would who knows which it is."""
+    target = folder / "rewritten.parquet"
+    names = [r[0] for r in connection.execute(f"DESCRIBE FROM read_parquet('{source}')").fetchall()]
+    ids = ", ".join(f'"{name}": {number}' for number, name in enumerate(names, start=1))
+    listed = ", ".join(subject.values[0][1] for subject in people)
+    connection.execute(
+        f"COPY (SELECT * FROM read_parquet('{source}') WHERE rider_id NOT IN ({listed})) "
+        f"TO '{target}' (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, "
+        f"FIELD_IDS {{{ids}}}, ROW_GROUP_SIZE 122880)"
+    )
+
+
+def _people(first: int, many: int) -> list[DataSubject]:
+    return [
+        DataSubject((("rider_id", str((number * 7_919 + 11) % RIDERS)),))
+        for number in range(first, first + many)
+    ]
+
+
+def _read() -> int:
+    """Return how many bytes this process has read by system calls; the engine maps no files."""
+    said = Path("/proc/self/io").read_text().split()
+    return int(said[said.index("rchar:") + 1])
