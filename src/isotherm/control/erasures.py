@@ -236,6 +236,8 @@ def keeps_quarantine(standing: Iterable[Hold]) -> bool:
 
 def quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
     """Count the rows in quarantine that name one of some people."""
+    if not _any_quarantined(tx, dataset):
+        return 0
     return sum(
         int(tx.execute(f"SELECT count(*) FROM isotherm.quarantine WHERE {_NAMES}", values)[0][0])
         for values in _naming(dataset, subjects)
@@ -245,10 +247,18 @@ def quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) 
 def drop_quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
     """Delete the rows in quarantine that name one of some people, and return their number."""
     gone = 0
+    if not _any_quarantined(tx, dataset):
+        return gone
     for values in _naming(dataset, subjects):
         found = tx.execute(f"DELETE FROM isotherm.quarantine WHERE {_NAMES}", values)
         gone += int(found[0][0]) if found else 0
     return gone
+
+
+def _any_quarantined(tx: Transaction, dataset: str) -> bool:
+    """Say whether it is worth asking for one person after the other."""
+    found = tx.execute("SELECT count(*) FROM isotherm.quarantine WHERE dataset = ?", [dataset])
+    return bool(found[0][0])
 
 
 _NAMES = (

@@ -33,6 +33,7 @@ MAGIC = b"ISOTHERM"
 END = 8
 """Bytes at a Parquet file's end: the footer's length, and its own word."""
 _CHECKED = PAGE - 4
+_HALF = 2**32 - 1
 _TRAILER = 4096
 """No description is longer."""
 _WHOLE = ("INTEGER", "BIGINT")
@@ -91,7 +92,8 @@ class Filter:
         if column is None or not _alike(column.type, type_):
             return None
         found = (1 << self.groups) - 1
-        for place in (hash_ % column.places, (hash_ >> 32) % column.places):
+        for half in (hash_ & _HALF, hash_ >> 32):
+            place = half * column.places >> 32
             if found:
                 bits = _bits(read, column, place * self.groups, self.groups)
                 if bits is None:
@@ -114,14 +116,15 @@ def attach(session: Session, path: str, field_ids: Mapping[str, int]) -> None:
     types = {column.name: column.type for column in session.parquet_columns(path).values()}
     chosen = {name: id_ for name, id_ in field_ids.items() if types.get(name) in KINDS}
     source = f"read_parquet({text(path)}, hive_partitioning = false)"
-    counts = "".join(f", approx_count_distinct({quote(name)})" for name in chosen)
+    first = f"FILTER (WHERE file_row_number < {GROUP_ROWS})"
+    counts = "".join(f", approx_count_distinct({quote(name)}) {first}" for name in chosen)
     rows, *values = session.execute(f"SELECT count(*){counts} FROM {source}")[0]
     if not chosen or rows < ROWS_AT_LEAST:
         return
     groups = -(-rows // GROUP_ROWS)
     made = []
     for (name, id_), distinct in zip(chosen.items(), values, strict=True):
-        # The estimate is some percent off, either way.
+        # An estimate, of the first group: where others have more, they are left out less often.
         wanted = BITS_A_VALUE * max(min(rows, GROUP_ROWS, distinct + distinct // 8), 1)
         places = min(wanted, BITS_AT_MOST // groups)
         made.append((id_, types[name], places, _made(session, source, name, places, groups)))
@@ -185,8 +188,8 @@ def _made(session: Session, source: str, name: str, places: int, groups: int) ->
     """Return the bits of a column, whole bytes of them."""
     last = -(-places * groups // 8) * 8 - 1
     first, second = (
-        f"bitstring_agg(({hash_} % {places} * {groups} + part)::BIGINT, 0, {last})"
-        for hash_ in ("h", "(h >> 32)")
+        f"bitstring_agg((({half} * {places} >> 32) * {groups} + part)::BIGINT, 0, {last})"
+        for half in (f"(h & {_HALF})", "(h >> 32)")
     )
     rows = session.execute(
         f"SELECT ({first} | {second})::BLOB FROM (SELECT hash({quote(name)}::VARCHAR) AS h, "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..control import datasets, erasures, holds
 from ..control.erasures import Forgotten
 from ..control.inventory import clock_of
-from ..engine.matching import belongs_to, held, naming
+from ..engine.matching import belongs_to, held
 from ..engine.sql import listed, quote
 from ..model.errors import RequestError, VerifyError
 from ..model.hold import Hold
@@ -168,7 +168,7 @@ class Erase(Act):
         known = {id_: c for id_, c in self._catalogued.items() if id_ in there}
         names = names_now((column.name for column in known.values()), self.dataset.renamed)
         columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
-        source, types = naming(self.dataset, session.parquet([url], columns), columns.values())
+        source, types = self._as_now(session.parquet([url]), there, columns)
         theirs = belongs_to(self.request.subjects, types)
         kept = held(self.dataset, self.clock_type, self.holds, types)
         gone, left = session.execute(
@@ -191,6 +191,23 @@ class Erase(Act):
             )
         own = listed(column.name for column in known.values())
         return _Looked(part, gone, left, new, own, session.digest(stay))
+
+    def _as_now(
+        self, source: str, there: Mapping[int, Column], columns: Mapping[int, Column]
+    ) -> tuple[str, dict[str, str]]:
+        """Return an object with its columns as they are called and typed now, and their types.
+
+        It is read by its own names: by field id the engine reads it on one thread.
+        """
+        types = {column.name: column.type for column in columns.values()}
+        wanted = (self.dataset.clock, *self.dataset.subject)
+        absent = dict.fromkeys((name for name in wanted if name not in types), "VARCHAR")
+        chosen = [
+            f"{quote(there[id_].name)}::{column.type} AS {quote(column.name)}"
+            for id_, column in columns.items()
+        ]
+        chosen += [f"NULL::VARCHAR AS {quote(name)}" for name in absent]
+        return f"(SELECT {', '.join(chosen)} FROM {source})", types | absent
 
     @cached_property
     def _catalogued(self) -> dict[int, Column]:
