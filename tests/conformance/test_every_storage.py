@@ -83,6 +83,15 @@ def test_its_url_is_where_the_engine_finds_it(store: Storage) -> None:
     assert read(store, store.url(HERE)) == CONTENT
 
 
+def test_a_piece_of_an_object_is_read_alone(store: Storage) -> None:
+    put(store, HERE, bytes(range(256)) * 40)
+    assert store.read(HERE, 0, 3) == b"\0\1\2"
+    assert store.read(HERE, 2_563, 4) == bytes(range(3, 7))
+    assert store.read(HERE, 256 * 40 - 1, 1) == b"\xff"
+    with pytest.raises(StorageError, match=str(THERE)):
+        store.read(THERE, 0, 3)
+
+
 def test_staging_again_begins_anew(store: Storage) -> None:
     Path(store.stage(HERE)).write_bytes(b"half a row")
     Path(store.stage(HERE)).write_bytes(CONTENT)

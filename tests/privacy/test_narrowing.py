@@ -98,6 +98,16 @@ def read_so_far() -> int:
     return int(said[said.index("rchar:") + 1])
 
 
+def test_objects_are_read_whole_where_there_would_be_too_many_stretches(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = made(make_lake)
+    several = [f"rider_id={rider}" for rider in SOME]
+    expected = by_period(find(lake, *several))
+    monkeypatch.setattr(narrowing, "STRETCHES_AT_MOST", 0)
+    assert by_period(find(lake, *several)) == expected
+
+
 def test_objects_of_another_engine_are_read_whole(
     make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

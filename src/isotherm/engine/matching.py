@@ -156,8 +156,10 @@ def _of_group(
         for subject in group
     )
     pairs = " OR ".join(f"({condition})" for condition in each)
+    if len(group) <= FEW:
+        return pairs
     # The lists say nothing new: they leave few rows that each person has to be tried on.
-    return f"({' AND '.join(lists)} AND ({pairs}))"
+    return f"CASE WHEN {' AND '.join(lists)} THEN ({pairs}) END"
 
 
 def _of_many(names: Sequence[str], group: Sequence[DataSubject], types: Mapping[str, str]) -> str:

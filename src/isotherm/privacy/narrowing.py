@@ -19,6 +19,8 @@ from ..storage.base import Storage
 PEOPLE_AT_MOST = 16
 """More are looked for without filters: almost every group has somebody of so many."""
 AT_ONCE = 16
+STRETCHES_AT_MOST = 256
+"""With more the engine would plan longer than it reads."""
 
 Rows = tuple[int, int]
 """The number of a first row, and of the one after the last."""
@@ -66,6 +68,8 @@ def may_have(
         for part, stretches in zip(parts, pool.map(look, parts), strict=True):
             for stretch in stretches:
                 found[stretch].append(part)
+    if len(found) > STRETCHES_AT_MOST:
+        return {None: list(dict.fromkeys(part for group in found.values() for part in group))}
     return dict(found)
 
 

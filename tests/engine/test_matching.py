@@ -1,0 +1,74 @@
+"""Whose rows a condition means: the same ones, however many people it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.matching import FEW, belongs_to
+from isotherm.model.person import DataSubject
+
+TYPES = {"rider": "BIGINT", "email": "VARCHAR"}
+TABLE = """(SELECT CASE WHEN i % 11 > 0 THEN i % 400 END AS rider,
+    CASE WHEN i % 7 > 0 THEN 'r' || i % 400 || '''@x.org' END AS email FROM range(9000) t(i))"""
+
+
+@pytest.fixture(scope="module")
+def session() -> DuckDBSession:
+    return DuckDBEngine().session()
+
+
+def person(rider: object = None, email: object = None) -> DataSubject:
+    given = {"email": email, "rider": rider}
+    return DataSubject(tuple((name, str(v)) for name, v in given.items() if v is not None))
+
+
+def rows_of(
+    session: DuckDBSession, people: list[DataSubject], types: dict[str, str] | None
+) -> list[tuple[object, ...]]:
+    condition = belongs_to(people, types)
+    rows = session.execute(f"SELECT rider, email FROM {TABLE} WHERE {condition} ORDER BY ALL")
+    stay = session.execute(f"SELECT count(*) FROM {TABLE} WHERE NOT coalesce({condition}, FALSE)")
+    assert len(rows) + stay[0][0] == 9_000
+    return rows
+
+
+def expected(session: DuckDBSession, people: list[DataSubject]) -> list[tuple[object, ...]]:
+    found = session.execute(f"SELECT rider, email FROM {TABLE} ORDER BY ALL")
+    texts = [{"rider": None if r is None else str(r), "email": e} for r, e in found]
+    return [
+        row
+        for row, text in zip(found, texts, strict=True)
+        if any(all(text[name] == value for name, value in p.values) for p in people)
+    ]
+
+
+@pytest.mark.parametrize("many", [1, 2, FEW, FEW + 1, 300])
+@pytest.mark.parametrize("types", [TYPES, None], ids=["typed", "untyped"])
+def test_a_condition_means_the_rows_of_those_it_names(
+    session: DuckDBSession, many: int, types: dict[str, str] | None
+) -> None:
+    one = [person(rider=number) for number in range(many)]
+    two = [person(number, f"r{number}'@x.org") for number in range(many)]
+    crossed = [person(number, f"r{number + 1}'@x.org") for number in range(many)]
+    for people in (
+        one,
+        two,
+        crossed,
+        [*two, *one[:3], *crossed],
+        [*one, person(email="r1'@x.org")],
+    ):
+        assert rows_of(session, people, types) == expected(session, people)
+    assert rows_of(session, two, types)
+    assert not rows_of(session, crossed, types)
+
+
+@pytest.mark.parametrize("many", [2, FEW + 5])
+def test_a_value_that_none_of_its_type_can_be_is_nobodys_even_where_nothing_is_written(
+    session: DuckDBSession, many: int
+) -> None:
+    words = [person("no number", f"r{number}'@x.org") for number in range(many)]
+    assert not rows_of(session, words, TYPES)
+    assert not rows_of(session, [person("no number") for _ in range(many)], TYPES)
+    some = [*words, person(3, "r3'@x.org")]
+    assert rows_of(session, some, TYPES) == expected(session, [person(3, "r3'@x.org")])
