@@ -160,18 +160,25 @@ def die(story: str, folder: str, kill_at: int, log: str) -> None:
         if len(steps) == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with isotherm.open(Path(folder) / "isotherm.toml", clock=Clock(STORIES[story].now)) as real:
-        catalog = real.catalog  # opened before the process is in danger
-        lake = Lake(
-            real.config,
-            _Warehouse(real.warehouse, tick),  # type: ignore[arg-type]
-            _Port(real.storage, tick, "storage", STORES_CALLS),  # type: ignore[arg-type]
-            lambda: _Port(catalog, tick, "catalog", ("create", "evolve", "register", "publish")),  # type: ignore[arg-type,return-value]
-            real.clock,
-        )
-        with _inside_the_ports(tick):
-            move(lake, story, FIRST)
+    file, clock = Path(folder) / "isotherm.toml", Clock(STORIES[story].now)
+    with isotherm.open(file, clock=clock) as real, in_danger(real, tick) as lake:
+        move(lake, story, FIRST)
     Path(log).write_text(json.dumps(steps), encoding="utf-8")
+
+
+@contextmanager
+def in_danger(real: Lake, tick: Callable[[str], None]) -> Iterator[Lake]:
+    """Return a lake that calls `tick` before everything it does that could outlive the process."""
+    catalog = real.catalog  # opened before the process is in danger
+    lake = Lake(
+        real.config,
+        _Warehouse(real.warehouse, tick),  # type: ignore[arg-type]
+        _Port(real.storage, tick, "storage", STORES_CALLS),  # type: ignore[arg-type]
+        lambda: _Port(catalog, tick, "catalog", ("create", "evolve", "register", "publish")),  # type: ignore[arg-type,return-value]
+        real.clock,
+    )
+    with _inside_the_ports(tick):
+        yield lake
 
 
 def survive(story: str, folder: str, other_first: bool, report: str) -> None:

@@ -1,0 +1,296 @@
+"""A lake on a random walk, beside the plain table that it has to equal whatever happens to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import killing
+from walk_rows import Group, Kept, Row, Writer, period_of, same
+
+import isotherm
+from ageing import Clock, set_config, untidy
+from conftest import run_sql
+from isotherm.control import parts
+from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError
+from isotherm.model.part import Part
+from isotherm.model.period import Period
+from isotherm.moves.applying import Watch
+from isotherm.opening import init_lake
+
+T = TypeVar("T")
+COLUMNS = "pickup, id, rider_id, fare"
+HOT = "hot"
+Place = tuple[str, str]
+"""The period, if it is cold, and the tier."""
+BEGIN = datetime(2020, 1, 10, 12)
+HALF_DONE = ("has not ended", "is not at the pin")
+"""What an audit may find between a kill and the next apply."""
+
+
+class Killed(BaseException):
+    """The process has come to its end."""
+
+
+class Fuse:
+    """Ends the process at the n-th step; nothing that it still tries comes to anything."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self, step: str) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            raise Killed(step)
+
+
+@dataclass
+class Beside:
+    """What happens beside an act, before the n-th step of its moves.
+
+    Attributes:
+        write: A statement of the table's owner; see `World.write`.
+        look: Before which step everything is read.
+        jump: How far the clock jumps then.
+
+    """
+
+    write: tuple[int, str, str] | None = None
+    look: int | None = None
+    jump: timedelta = timedelta()
+
+
+class World:
+    """The lake, and what has to be in it.
+
+    Attributes:
+        rows: All that was loaded and written, less what was erased or has expired.
+        made: How often what was done.
+        half_done: Whether somebody was killed, and no apply came after that.
+
+    """
+
+    def __init__(self, folder: Path, config: str, url: str = "") -> None:
+        self.clock, self.folder, self.writer = Clock(BEGIN), folder, Writer()
+        self.ports = f'warehouse.url = "{url}"\n' if url else ""
+        init_lake(folder / "isotherm.toml", self.ports + config)
+        self.lake = isotherm.open(folder / "isotherm.toml", clock=self.clock)
+        self.rows: Counter[Row] = Counter()
+        self.holds: list[Kept] = []
+        self.made: Counter[str] = Counter()
+        self.half_done = False
+        self._loose: Counter[Row] = Counter()
+        run_sql(
+            self.lake,
+            "CREATE TABLE trips (pickup TIMESTAMP, id INTEGER, rider_id INTEGER, fare INTEGER)",
+        )
+        self.lake.erasing.new_key()
+
+    def reopen(self, config: str | None = None) -> None:
+        """Let another process take over, with another config."""
+        if config:
+            set_config(self.lake, self.ports + config)
+        self.lake.close()
+        self.lake = isotherm.open(self.folder / "isotherm.toml", clock=self.clock)
+
+    # -- acting
+
+    def act(
+        self,
+        what: Callable[[Lake], T],
+        kill: int = 0,
+        *,
+        come: Counter[Row] | None = None,
+        go: Callable[[T | None], Iterable[Group]] = lambda _: (),
+    ) -> T | None:
+        """Do something, be killed at its n-th step, and look what is there afterwards.
+
+        Args:
+            come: Rows that are new if it is done.
+            go: Which rows go, by what was returned; by None if it was killed.
+
+        Returns:
+            What it returns; None if it was killed.
+
+        """
+        done: T | None = None
+        try:
+            if kill:
+                with killing.in_danger(self.lake, Fuse(kill)) as lake:
+                    done = what(lake)
+            else:
+                done = what(self.lake)
+        except Killed as killed:
+            self.made[f"killed {killed}"] += 1
+            self.half_done = True
+            self.reopen()
+        self.meet(come or Counter(), done is not None, go(done))
+        return done
+
+    def meet(self, come: Counter[Row], came: bool, go: Iterable[Group]) -> None:
+        """Hold what is there against what has to be there, which is known from then on."""
+        there = self.read()
+        if come and (came or not (come - there)):
+            self.rows += come
+        self.rows -= self.gone(there, go)
+        self._loose.clear()
+        same(there, self.rows)
+
+    def gone(self, there: Counter[Row], go: Iterable[Group]) -> Counter[Row]:
+        """Return which rows have gone: whole groups, and what was written beside the act."""
+        found: Counter[Row] = Counter()
+        loose: Counter[Row] = Counter()
+        for group in go:
+            rows = (group.rows & self.rows) - self._loose
+            loose |= group.rows & self._loose
+            left = rows & there
+            if group.happens is not None:
+                assert not (left if group.happens else rows - there), (group.happens, left, rows)
+            assert not left or left == rows, f"half of a group: {rows - left} went, {left} stayed"
+            found += rows - left
+        return found + (loose - there)
+
+    def watch(self, beside: Beside, go: Callable[[], Iterable[Group]] = lambda: ()) -> Watch:
+        """Return who writes and looks while an act goes on."""
+        steps = 0
+
+        def step(*_: object) -> None:
+            nonlocal steps
+            steps += 1
+            if beside.write and beside.write[0] == steps:
+                self.write(*beside.write[1:])
+            if beside.look == steps:
+                self.clock.forward(beside.jump)
+                there = self.read()
+                same(there, self.rows - self.gone(there, go()))
+
+        return Watch(step=step)
+
+    def write(self, statement: str, which: str) -> None:
+        """Change rows as the table's owner, who is told yes or no.
+
+        Args:
+            which: The condition of the rows, before and after; it speaks of ids alone.
+
+        """
+        session = self.lake.warehouse.session()
+        try:
+            session.execute("BEGIN")
+            before = session.execute(f"SELECT {COLUMNS} FROM trips WHERE {which}")
+            session.execute(statement)
+            after = session.execute(f"SELECT {COLUMNS} FROM trips WHERE {which}")
+            session.execute("COMMIT")
+        except duckdb.Error:
+            return
+        finally:
+            session.close()
+        assert not Counter(before) - self.rows
+        self.rows = self.rows - Counter(before) + Counter(after)
+        self._loose += Counter(after)
+
+    # -- looking
+
+    def read(self) -> Counter[Row]:
+        """Return all rows; of the archive the objects themselves are read."""
+        closed = [part for part in self.parts() if not self.is_open(part)]
+        query = f"select {COLUMNS} from trips"
+        found = Counter(self.lake.sql(query, archived="skip").fetchall())
+        if not closed:
+            assert Counter(self.lake.sql(query).fetchall()) == found
+            return found
+        try:
+            self.lake.sql(query)
+        except ArchivedError:
+            pass
+        else:
+            raise AssertionError(f"a query read past {closed}")
+        return found + self._read_objects([part.location for part in closed])
+
+    def parts(self) -> tuple[Part, ...]:
+        with self.lake.warehouse.snapshot() as tx:
+            return parts.of_dataset(tx, "trips")
+
+    def is_open(self, part: Part) -> bool:
+        margin = self.lake.config.settings.restore_margin
+        return part.readable_at(margin.after(self.clock()))
+
+    def places(self) -> dict[Place, Counter[Row]]:
+        """Return which rows are where."""
+        found: dict[Place, Counter[Row]] = {}
+        found["", HOT] = Counter(run_sql(self.lake, f"SELECT {COLUMNS} FROM trips"))  # type: ignore[arg-type]
+        for part in self.parts():
+            place = str(part.period), part.tier.name
+            found[place] = found.get(place, Counter()) + self._read_objects([part.location])
+        return found
+
+    def _read_objects(self, locations: Sequence[object]) -> Counter[Row]:
+        session = self.lake.warehouse.session()
+        try:
+            source = session.parquet([self.lake.storage.url(item) for item in locations])  # type: ignore[arg-type]
+            return Counter(session.execute(f"SELECT {COLUMNS} FROM {source}"))
+        finally:
+            session.close()
+
+    def check(self) -> None:
+        """Look at everything that has to hold at any time."""
+        audited = self.lake.audit(share=1.0)
+        wrong = list(audited.findings)
+        if self.half_done:
+            wrong = [f for f in wrong if not any(words in f.what for words in HALF_DONE)]
+        else:
+            assert not untidy(self.lake)
+        assert not wrong
+        (hot,) = run_sql(self.lake, "SELECT count(*) FROM trips")
+        assert audited.rows + hot[0] == self.rows.total()  # type: ignore[operator]
+
+    def look_at(self, period: Period) -> None:
+        """Ask for one month: it is whole, or refused because a part of it is archived."""
+        closed = [p for p in self.parts() if p.period == period and not self.is_open(p)]
+        try:
+            found = self.lake.sql(
+                f"select {COLUMNS} from trips where pickup >= TIMESTAMP '{period.start}' "
+                f"and pickup < TIMESTAMP '{period.end}'"
+            ).fetchall()
+        except ArchivedError:
+            found = None
+        assert (found is None) == bool(closed)
+        if found is not None:
+            same(Counter(found), self.of(period))
+
+    # -- what the oracle knows
+
+    def of(self, period: Period) -> Counter[Row]:
+        """Return the rows of one month."""
+        return Counter({row: n for row, n in self.rows.items() if period_of(row) == period})
+
+    def months(self) -> list[Period]:
+        return sorted({period for row in self.rows if (period := period_of(row))})
+
+    def is_held(self, row: Row) -> bool:
+        return any(hold.keeps(row) for hold in self.holds)
+
+    def erasable(self, riders: Iterable[int]) -> Counter[Row]:
+        """Return the rows of some people that no case keeps."""
+        whose = set(riders)
+        return Counter(
+            {row: n for row, n in self.rows.items() if row[2] in whose and not self.is_held(row)}
+        )
+
+    def remembered(self, riders: Iterable[int]) -> Iterator[Row]:
+        """Yield the rows of some people that no case keeps in any object, needed or not."""
+        whose = set(riders)
+        objects = sorted((self.folder / "objects").rglob("*.parquet"))
+        if not objects:
+            return
+        session = self.lake.warehouse.session()
+        source = session.parquet([str(path) for path in objects])
+        for row in session.execute(f"SELECT {COLUMNS} FROM {source}"):
+            if row[2] in whose and not self.is_held(row):
+                yield row
+        session.close()
