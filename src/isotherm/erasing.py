@@ -15,21 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .asking import whoami
-from .control import datasets, erasures, journal, migrations, removals
+from .control import datasets, erasures, removals
 from .control.erasures import Erasure
 from .engine.matching import belongs_to
 from .engine.sql import quote
+from .model.correction import NewValues
 from .model.errors import IsothermError, JournalError, RequestError
-from .model.hold import Hold
-from .model.part import Location
-from .model.period import Duration, Period
+from .model.period import Duration
 from .model.person import DataSubject
-from .model.tier import TIERS
 from .plan.plan import Plan
 from .plan.restoring import check_not_paused
-from .privacy import certificate
+from .privacy import certificate, proving
 from .privacy.certificate import Key
-from .privacy.finding import QUARANTINE, WAREHOUSE, Finder, Found
+from .privacy.finding import Finder, Found
 from .privacy.planning import make_erase_plan
 from .warehouse.attached import AttachedTransaction
 
@@ -92,16 +90,20 @@ class Erasing:
         Key.make(self.key_file)
         return self.key_file
 
-    def find(self, name: str, subjects: Iterable[DataSubject]) -> Found:
+    def find(self, name: str, subjects: Iterable[DataSubject], changes: NewValues = ()) -> Found:
         """Look for people's records in a dataset; nothing is changed.
 
+        Args:
+            changes: Look only for those that do not hold these values.
+
         Raises:
-            RequestError: they are not named by columns that identify people there.
+            RequestError: they are not named by columns that identify people there, or a value
+                cannot stand in its column.
 
         """
         whose = self._checked(name, subjects)
         with self._finder(name) as finder:
-            return finder.find(finder.named(whose))
+            return finder.find(finder.named(whose), finder.corrected(changes))
 
     def ask(
         self,
@@ -109,17 +111,20 @@ class Erasing:
         subjects: Iterable[DataSubject],
         case: str,
         *,
+        changes: NewValues = (),
         within: Duration | None = None,
         who: str | None = None,
     ) -> Erasure:
-        """Write down whom to forget, and by when.
+        """Write down whom to forget, or what to correct, and by when.
 
         Args:
             case: By what name the request goes on.
+            changes: What their rows shall hold; they are forgotten if nothing is given.
             within: By when it has to be done; the config's time if not given.
 
         Raises:
-            RequestError: nobody is named, or not by the right columns, or the name is taken.
+            RequestError: nobody is named, or not by the right columns, or the name is taken, or a
+                value cannot stand in its column.
             ConfigError: there is no key to sign the certificate with.
 
         """
@@ -127,10 +132,11 @@ class Erasing:
         checked = self._checked(name, subjects)
         with self._finder(name) as finder:
             whose = tuple(sorted(set(finder.named(checked))))
+            values = finder.corrected(changes)
         now = lake.clock()
         due = (within or lake.config.certificates.within).after(now)
         hashes = tuple(subject.hashed(key.of_hashes) for subject in whose)
-        wanted = Erasure("", case, name, whose, hashes, now, who or whoami(), due)
+        wanted = Erasure("", case, name, whose, hashes, now, who or whoami(), due, changes=values)
         with lake.warehouse.transaction() as tx:
             datasets.remember(tx, lake.config.dataset(name), now)
             made = erasures.ask(tx, wanted)
@@ -221,7 +227,7 @@ class Erasing:
         if request.certificate is None:
             raise RequestError(
                 f"{case} is not proven yet: there is no certificate",
-                hint=f"Go on with it: isotherm erase {request.dataset} --request {case}",
+                hint=f"Go on with it: isotherm {request.verb} {request.dataset} --request {case}",
             )
         found: dict[str, Any] = json.loads(request.certificate)
         return found
@@ -287,7 +293,7 @@ class Erasing:
 
         One that a hold has kept rows of is searched again once that hold is gone.
         """
-        found = finder.find(request.subjects)
+        found = finder.find(request.subjects, request.changes)
         standing = {hold.id for hold in found.holds}
         done = {
             part
@@ -312,86 +318,9 @@ class Erasing:
             before = removals.of_dataset(tx, request.dataset)
             erasures.end_search(tx, request.id, now, before)
             request = replace(request, forgotten_at=now)
-        if waits := self._left(tx, request):
+        if waits := proving.left(tx, lake.storage, request, lake.config.settings.grace.after(now)):
             return waits
-        signed = key.sign(self._said(tx, request, found, now))
+        signed = key.sign(proving.said(tx, request, found, now))
         text, digest = json.dumps(signed, indent=2), certificate.digest(signed)
         erasures.prove(tx, request, now, text, digest)
         return ""
-
-    def _left(self, tx: AttachedTransaction, request: Erasure) -> str:
-        """Say what is still there of what was replaced before they were forgotten, by any move.
-
-        By its names: when its grace is over is another clock's word, which may have been wrong.
-        """
-        lake = self._lake
-        replaced = {
-            Location(*name.split("/", 1)): item.tier
-            for item in erasures.forgotten(tx, request.id)
-            for name in item.replaced
-        }
-        removing = removals.of_dataset(tx, request.dataset)
-        if waits := replaced.keys() & removing.keys():
-            latest = lake.config.settings.grace.after(lake.clock())
-            last = max(removing[item] or latest for item in waits)
-            return (
-                f"{len(waits)} replaced files go when their grace is over, at "
-                f"{last:%Y-%m-%d %H:%M:%S} UTC"
-            )
-        own = sorted(place for place, tier in replaced.items() if tier)
-        still = [str(place) for place in own if lake.storage.size(place) is not None]
-        return f"{', '.join(still)} cannot be removed" if still else ""
-
-    def _said(
-        self, tx: AttachedTransaction, request: Erasure, found: Found, now: datetime
-    ) -> dict[str, Any]:
-        """Return what the certificate says."""
-        removed = erasures.forgotten(tx, request.id)
-        standing = {hold.id for hold in found.holds}
-        archived = {
-            item.period: item.kept
-            for item in removed
-            if item.tier in _ARCHIVES and item.kept and item.period
-            if all(standing.issuperset(kept_by) for kept_by in item.searched.values())
-        }
-        kept = archived | dict(found.kept)
-        return {
-            "version": certificate.VERSION,
-            "lake": migrations.lake_id(tx),
-            "dataset": request.dataset,
-            "request": request.case,
-            "subjects": list(request.hashes),
-            "asked_at": request.asked_at.isoformat(),
-            "asked_by": request.asked_by,
-            "due_at": request.due_at.isoformat(),
-            "in_time": now <= request.due_at,
-            "forgotten_at": request.forgotten_at.isoformat() if request.forgotten_at else None,
-            "proven_at": now.isoformat(),
-            "removed": [
-                {
-                    "where": item.period or item.tier,
-                    "tier": item.tier,
-                    "rows": item.rows,
-                    "objects": sum("/restored/" not in name for name in item.replaced),
-                }
-                for item in removed
-                if item.rows
-            ],
-            "kept": [
-                {"where": where, "rows": rows, "why": _cases(found.holds, where)}
-                for where, rows in sorted(kept.items())
-            ],
-            "second_search": {"rows": found.rows, "objects": found.objects},
-            "cannot_speak_of": list(certificate.RESIDUAL),
-            "journal_head": str(journal.head(tx)),
-        }
-
-
-_ARCHIVES = frozenset(name for name, tier in TIERS.items() if tier.archived)
-
-
-def _cases(holds: Iterable[Hold], where: str) -> list[str]:
-    """Return the cases that may keep rows there."""
-    if where in (WAREHOUSE, QUARANTINE):
-        return sorted({hold.case for hold in holds})
-    return sorted({hold.case for hold in holds if hold.covers(Period.parse(where))})

@@ -41,6 +41,8 @@ WAREHOUSE = "ISOTHERM_TEST_WAREHOUSE"
 ONE_THREAD = "[settings]\nthreads = 1\n"
 WAIT = 30.0
 """For so many seconds at most a server may still know a process that was killed."""
+FARE = -1.5
+"""What a correction sets."""
 MONTHS = ("2018-03", "2018-04", "2018-05")
 
 
@@ -56,6 +58,7 @@ class Story:
         restored: Whether the partitions are restored after that.
         asks: Whether the move is a restore that somebody asks for.
         forgets: The ids of the rows that somebody wants forgotten.
+        corrects: The ids of the rows that shall have another fare.
         now: The time at which the move is due.
         after: The tier of each partition once nothing is due any more.
 
@@ -69,6 +72,7 @@ class Story:
     restored: bool = False
     asks: bool = False
     forgets: tuple[int, ...] = ()
+    corrects: tuple[int, ...] = ()
     now: datetime = datetime(2019, 7, 1)
 
 
@@ -87,6 +91,9 @@ STORIES = {
     "reload": Story(policy(STANDARD="6 months"), "hot", then=policy(), early=_EARLY),
     "erase": Story(
         policy(STANDARD="6 months").replace(*_SUBJECTS), "STANDARD", early=_EARLY, forgets=(3, 50)
+    ),
+    "correct": Story(
+        policy(STANDARD="6 months").replace(*_SUBJECTS), "STANDARD", early=_EARLY, corrects=(3, 50)
     ),
     "expire": Story(policy(STANDARD="6 months", expire="14 months"), "gone", early=_EARLY),
 }
@@ -126,10 +133,11 @@ def build(story: str, folder: str) -> None:
             )
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
-        if told.forgets:
+        if people := told.forgets + told.corrects:
             lake.erasing.new_key()
-            whose = [DataSubject.parse(f"id={id_}") for id_ in told.forgets]
-            lake.erasing.ask("trips", whose, "DSR-1")
+            whose = [DataSubject.parse(f"id={id_}") for id_ in people]
+            changes = (("fare", str(FARE)),) if told.corrects else ()
+            lake.erasing.ask("trips", whose, "DSR-1", changes=changes)
     if told.then:
         file.write_text(ONE_THREAD + ports + told.then, encoding="utf-8")
 
@@ -138,7 +146,7 @@ def move(lake: Lake, story: str, *periods: str) -> None:
     """Make the story's moves of some periods, or all."""
     if STORIES[story].asks:
         lake.apply(_restores(lake, *(periods or MONTHS)))
-    elif STORIES[story].forgets:
+    elif STORIES[story].forgets or STORIES[story].corrects:
         plan = lake.erasing.plan("DSR-1")
         chosen = [m for m in plan.moves if not periods or m.span in periods]
         lake.apply(replace(plan, moves=tuple(chosen)))
@@ -239,6 +247,9 @@ def _survive(told: Story, story: str, folder: str, other_first: bool) -> list[st
         see("at last")
         if told.forgets and set(told.forgets) & set(ids(lake)):
             problems.append("somebody is still remembered")
+        fares = lake.sql(f"SELECT id FROM trips WHERE fare = {FARE}", archived="skip").fetchall()
+        if {id_ for (id_,) in fares} != set(told.corrects):
+            problems.append(f"corrected: {fares}")
     return problems
 
 

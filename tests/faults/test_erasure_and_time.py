@@ -66,7 +66,7 @@ def at_last(lake: Lake) -> dict[str, Any]:
     assert not untidy(lake)
     assert lake.audit(share=1.0).findings == ()
     said: dict[str, Any] = json.loads(erased.request.certificate or "")
-    assert lake.erasing.verify(said)
+    assert lake.erasing.verify(erased.request.certificate or "")
     return said
 
 

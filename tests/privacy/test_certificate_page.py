@@ -104,7 +104,7 @@ def test_a_certificate_of_many_people_after_its_deadline_says_so(proven: Lake) -
     assert "no record of 1,200 people" in text
     assert "after its deadline" in text
     assert "and 1,180 more" in text
-    assert "There was nothing to remove." in text
+    assert "There was nothing to do." in text
 
 
 def test_of_a_changed_certificate_the_line_is_named(proven: Lake) -> None:

@@ -189,5 +189,5 @@ def _erasures(tx: Transaction, now: datetime, known: Known) -> Iterator[Check]:
             yield wrong(
                 "half done",
                 f"erasure {item.case} of {item.dataset} was due on {item.due_at:%Y-%m-%d}",
-                f"isotherm erase {item.dataset} --request {item.case}",
+                f"isotherm {item.verb} {item.dataset} --request {item.case}",
             )

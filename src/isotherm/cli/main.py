@@ -17,6 +17,7 @@ from . import (
     audit,
     backup,
     certificate,
+    correct,
     demo,
     doctor,
     erase,
@@ -68,7 +69,7 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-_VERBS = (init, load, status, plan, apply, explain, sql, restore, erase, export)
+_VERBS = (init, load, status, plan, apply, explain, sql, restore, erase, correct, export)
 for _verb in (*_VERBS, audit, doctor, backup, rebuild):
     app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
 app.command("pause")(pause.pause)

@@ -9,9 +9,10 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from ..model.correction import NewValues
 from ..model.errors import RequestError
 from ..model.hold import Hold
 from ..model.part import Location
@@ -22,13 +23,13 @@ from . import journal
 
 _COLUMNS = (
     "id, case_name, dataset, subjects, hashes, asked_at, asked_by, due_at, forgotten_at, "
-    "proven_at, certificate"
+    "proven_at, certificate, changes"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One request to forget people.
+    """One request to forget people, or to correct what is written about them.
 
     Attributes:
         case: By what name it is asked for, a data-subject request's.
@@ -38,6 +39,7 @@ class Erasure:
         forgotten_at: Since when no row of theirs is to be found, UTC.
         proven_at: When nothing of it was left on the store either, UTC.
         certificate: What was signed then, as JSON.
+        changes: The new values of a correction; none of them is left once it is proven.
 
     """
 
@@ -52,6 +54,12 @@ class Erasure:
     forgotten_at: datetime | None = None
     proven_at: datetime | None = None
     certificate: str | None = None
+    changes: NewValues = ()
+
+    @property
+    def verb(self) -> str:
+        """The verb of the command line that serves it."""
+        return "correct" if self.changes else "erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +93,12 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
     if any(other.case == wanted.case for other in every(tx)):
         raise RequestError(
             f"there is a request {wanted.case} already",
-            hint=f"Go on with it: isotherm erase {wanted.dataset} --request {wanted.case}",
+            hint=f"Go on with it: isotherm {wanted.verb} {wanted.dataset} --request {wanted.case}",
         )
-    made = Erasure(
-        uuid.uuid4().hex,
-        wanted.case,
-        wanted.dataset,
-        wanted.subjects,
-        wanted.hashes,
-        wanted.asked_at,
-        wanted.asked_by,
-        wanted.due_at,
-    )
+    made = replace(wanted, id=uuid.uuid4().hex)
     tx.execute(
         f"INSERT INTO isotherm.erasures ({_COLUMNS}) VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?)",
         [
             made.id,
             made.case,
@@ -109,6 +108,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
             made.asked_at,
             made.asked_by,
             made.due_at,
+            json.dumps(made.changes),
         ],
     )
     journal.write(
@@ -120,6 +120,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
         case=made.case,
         who=made.asked_by,
         subjects=made.hashes,
+        **({"columns": [name for name, _ in made.changes]} if made.changes else {}),
     )
     return made
 
@@ -147,6 +148,7 @@ def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
             forgotten_at=row[8],
             proven_at=row[9],
             certificate=row[10],
+            changes=tuple((name, value) for name, value in json.loads(row[11] or "[]")),
         )
         for row in rows
     )
@@ -221,8 +223,9 @@ def end_search(
 def prove(tx: Transaction, erasure: Erasure, now: datetime, certificate: str, digest: str) -> None:
     """Keep the certificate, and wipe what identified people."""
     tx.execute(
-        "UPDATE isotherm.erasures SET proven_at = ?, certificate = ?, subjects = '[]' WHERE id = ?",
-        [now, certificate, erasure.id],
+        "UPDATE isotherm.erasures SET proven_at = ?, certificate = ?, subjects = '[]', changes = ? "
+        "WHERE id = ?",
+        [now, certificate, json.dumps([(name, None) for name, _ in erasure.changes]), erasure.id],
     )
     journal.write(
         tx, now, erasure.dataset, erasure.id, "certified", case=erasure.case, sha256=digest

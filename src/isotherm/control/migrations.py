@@ -88,6 +88,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             rows BIGINT NOT NULL, kept BIGINT NOT NULL, replaced VARCHAR NOT NULL,
             searched VARCHAR NOT NULL)""",
     ),
+    (
+        # Of a correction: JSON, columns and what they shall hold; wiped as the subjects are.
+        "ALTER TABLE isotherm.erasures ADD COLUMN changes VARCHAR",
+    ),
 )
 
 _SCHEMAS = (

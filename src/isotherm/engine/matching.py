@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ..model.correction import NewValues
 from ..model.dataset import Dataset
 from ..model.errors import RequestError, SchemaError
 from ..model.hold import Hold
@@ -35,6 +36,23 @@ def belongs_to(subjects: Iterable[DataSubject], types: Mapping[str, str] | None 
     return f"({' OR '.join(found)})" if found else NOBODY
 
 
+def to_correct(
+    subjects: Iterable[DataSubject], changes: NewValues, types: Mapping[str, str] | None = None
+) -> str:
+    """Return the condition of somebody's rows that do not hold new values yet."""
+
+    def differs(name: str, value: str | None) -> str:
+        if value is None:
+            return f"{quote(name)} IS NOT NULL"
+        if types is None:
+            return f"{quote(name)} IS DISTINCT FROM {text(value)}"
+        held = f"TRY_CAST({text(value)} AS {types[name]})"  # a type that is too narrow still
+        return f"{quote(name)} IS DISTINCT FROM {held} OR {held} IS NULL"
+
+    different = " OR ".join(differs(name, value) for name, value in changes)
+    return f"({belongs_to(subjects, types)} AND ({different}))"
+
+
 def held(
     dataset: Dataset,
     clock_type: str,
@@ -55,23 +73,24 @@ def held(
 
 
 def naming(
-    dataset: Dataset,
+    wanted: Iterable[str],
     source: str,
     columns: Iterable[Column],
     rows: tuple[int, int] | None = None,
 ) -> tuple[str, dict[str, str]]:
-    """Return objects with every column that identifies people, and the types of all.
+    """Return objects with every column that is wanted, and the types of all.
 
     One that was born later is NULL in them: nobody is named by it there.
 
     Args:
+        wanted: The names of columns, the clock's among them.
         source: The SQL of a relation that reads Parquet files.
         columns: That it has.
         rows: The first one of each object, and the one after the last; all if not given.
 
     """
     types = {column.name: column.type for column in columns}
-    absent = [name for name in (dataset.clock, *dataset.subject) if name not in types]
+    absent = [name for name in wanted if name not in types]
     if not (absent or rows):
         return source, types
     nothing = "".join(f", NULL::VARCHAR AS {quote(name)}" for name in absent)

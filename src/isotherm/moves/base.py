@@ -146,6 +146,14 @@ class Act:
 
         """
 
+    def update(self) -> None:
+        """Change rows of the warehouse.
+
+        Raises:
+            ConflictError: their number is not what was read.
+
+        """
+
     def insert(self) -> None:
         """Put rows into the warehouse."""
 

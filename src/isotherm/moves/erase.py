@@ -87,7 +87,7 @@ class Erase(Act):
         """Write every object anew that has rows of theirs, without them, in the same order."""
         self._looked: tuple[_Looked, ...] = ()
         if self.of_warehouse:
-            self.tx.check_deletable(self.dataset.table)
+            self.check_table()
             self.moved = self.tx.session.digest(self.hot_rows())
             return
         verify_objects(self, self.sources)  # what is damaged is neither searched nor written anew
@@ -111,6 +111,10 @@ class Erase(Act):
         for part in self.change.add:
             self.ports.storage.settle(part.location)
 
+    def check_table(self) -> None:
+        """Check that nothing else happens with what is done to the warehouse's rows."""
+        self.tx.check_deletable(self.dataset.table)
+
     def delete(self) -> None:
         """Delete their rows from the warehouse."""
         if self.of_warehouse:
@@ -125,13 +129,53 @@ class Erase(Act):
                 gone = erasures.drop_quarantined(self.tx, self.dataset.name, self.request.subjects)
                 found.append(Forgotten(None, "quarantine", gone))
         else:
-            found = [self._forgotten()]
+            found = [self.looked_into()]
         erasures.note(self.tx, self.request.id, self.id, found)
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
-        """Return the condition of the rows that leave the warehouse, of whatever period."""
-        kept = held(self.dataset, self.clock_type, self.holds)
-        return f"{belongs_to(self.request.subjects)} AND NOT {kept}"
+        """Return the condition of their rows in the warehouse, of whatever period."""
+        return f"{self.theirs()} AND NOT {held(self.dataset, self.clock_type, self.holds)}"
+
+    # -- what a correction does otherwise
+
+    def theirs(self, types: Mapping[str, str] | None = None) -> str:
+        """Return the condition of rows that are theirs; see `matching.belongs_to`."""
+        return belongs_to(self.request.subjects, types)
+
+    @cached_property
+    def catalogued(self) -> dict[int, Column]:
+        """The columns of the dataset's Iceberg table."""
+        return dict(self.ports.catalog.columns(self.dataset.name))
+
+    def in_new(self, there: Mapping[int, Column], names: Mapping[str, str]) -> dict[int, Column]:
+        """Return the columns of a new object, as the catalogue has them: those of the old one.
+
+        Args:
+            there: The columns of the old one, by field id.
+            names: What columns are called now, by the names that the catalogue has.
+
+        """
+        return {id_: column for id_, column in self.catalogued.items() if id_ in there}
+
+    def written(self, columns: Mapping[int, Column], mine: str) -> Sequence[str]:
+        """Return the expressions of the new object's columns.
+
+        Args:
+            columns: As they are called and typed now.
+            mine: The condition of rows that are theirs and held by nobody; never NULL.
+
+        """
+        return [quote(column.name) for column in columns.values()]
+
+    def stays(self, mine: str) -> str:
+        """Return the condition of the rows that the new object has."""
+        return f"NOT {mine}"
+
+    def rows_left(self, rows: int, found: int) -> int:
+        """Return how many rows the new object has, of so many of which these were found."""
+        return rows - found
+
+    # -- the work
 
     def hot_rows(self, periods: Sequence[Period] | None = None) -> str:
         """Return the query of the rows that leave the warehouse: by what tells them apart."""
@@ -140,7 +184,8 @@ class Erase(Act):
             f"SELECT {names} FROM {self.tx.relation(self.dataset.table)} WHERE {self.condition()}"
         )
 
-    def _forgotten(self) -> Forgotten:
+    def looked_into(self) -> Forgotten:
+        """Return what was found in the objects, and what was done to them."""
         (period,) = self.move.periods
         standing = [hold.id for hold in self.holds]
         searched: dict[str, list[str]] = {}
@@ -165,28 +210,29 @@ class Erase(Act):
         session, storage = self.tx.session, self.ports.storage
         url = storage.url(part.readable_location)
         there = session.parquet_columns(url)
-        known = {id_: c for id_, c in self._catalogued.items() if id_ in there}
-        names = names_now((column.name for column in known.values()), self.dataset.renamed)
+        names = names_now((c.name for c in self.catalogued.values()), self.dataset.renamed)
+        known = self.in_new(there, names)
         columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
         source, types = self._as_now(session.parquet([url]), there, columns)
-        theirs = belongs_to(self.request.subjects, types)
+        theirs = self.theirs(types)
         kept = held(self.dataset, self.clock_type, self.holds, types)
         gone, left = session.execute(
             f"SELECT count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
             f"FROM {source} AS t WHERE {theirs}"
         )[0]
-        if not gone or gone == part.rows:
+        if not gone or not self.rows_left(part.rows, gone):
             return _Looked(part, gone, left)
         # The new object has the names that the catalogue has for its columns.
-        chosen = ", ".join(f"{quote(columns[i].name)} AS {quote(known[i].name)}" for i in known)
-        others = f"NOT coalesce({theirs} AND NOT {kept}, FALSE)"
-        stay = f"SELECT {chosen} FROM {source} AS t WHERE {others}"
+        mine = f"coalesce({theirs} AND NOT {kept}, FALSE)"
+        pairs = zip(self.written(columns, mine), known.values(), strict=True)
+        chosen = ", ".join(f"{value} AS {quote(column.name)}" for value, column in pairs)
+        stay = f"SELECT {chosen} FROM {source} AS t WHERE {self.stays(mine)}"
         sought = [known[i].name for i in known if columns[i].name in self.dataset.subject]
         field_ids = {column.name: id_ for id_, column in known.items()}
         new = self._write(part, number, stay, field_ids, sought)
-        if new.rows + gone != part.rows:
+        if new.rows != self.rows_left(part.rows, gone):
             raise VerifyError(
-                f"object {part.location} has {new.rows + gone} rows, and {part.rows} were recorded",
+                f"object {part.location} has not the {part.rows} rows that were recorded",
                 hint="Nothing was changed. Put the object back from a backup, then try again.",
             )
         own = listed(column.name for column in known.values())
@@ -203,16 +249,12 @@ class Erase(Act):
         wanted = (self.dataset.clock, *self.dataset.subject)
         absent = dict.fromkeys((name for name in wanted if name not in types), "VARCHAR")
         chosen = [
-            f"{quote(there[id_].name)}::{column.type} AS {quote(column.name)}"
+            f"{quote(there[id_].name) if id_ in there else 'NULL'}::{column.type} "
+            f"AS {quote(column.name)}"
             for id_, column in columns.items()
         ]
         chosen += [f"NULL::VARCHAR AS {quote(name)}" for name in absent]
         return f"(SELECT {', '.join(chosen)} FROM {source})", types | absent
-
-    @cached_property
-    def _catalogued(self) -> dict[int, Column]:
-        """The columns of the dataset's Iceberg table."""
-        return dict(self.ports.catalog.columns(self.dataset.name))
 
     def _write(
         self,

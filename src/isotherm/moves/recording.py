@@ -47,6 +47,9 @@ class Recorder:
 
         """
         _record(act)
+        change = act.change
+        if not (change.add or change.remove or act.pin):
+            return  # the journal's rows come with the next one
         if self._told is None:
             newest = copies.newest(self.ports.storage)
             self._told = newest.rows if newest else 0
@@ -56,8 +59,8 @@ class Recorder:
             dataset=act.dataset.name,
             move=act.id,
             kind=act.move.kind.value,
-            removed=act.change.remove,
-            added=act.change.add,
+            removed=change.remove,
+            added=change.add,
             since=self._told,
         )
 

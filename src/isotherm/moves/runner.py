@@ -12,10 +12,11 @@ from ..control import datasets, intents, journal
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
-from ..plan.plan import Kind, Move
+from ..plan.plan import OF_PEOPLE, Kind, Move
 from ..plan.steps import Step, steps
 from . import recovery
 from .base import Act, Ports
+from .correct import Correct
 from .erase import Erase
 from .expire import Expire
 from .recording import Recorder, register, rows_of
@@ -32,6 +33,7 @@ ACTS: dict[Kind, type[Act]] = {
     Kind.RESTORE: Restore,
     Kind.RELOAD: Reload,
     Kind.ERASE: Erase,
+    Kind.CORRECT: Correct,
     Kind.EXPIRE: Expire,
 }
 ATTEMPTS = 3
@@ -117,7 +119,7 @@ class Runner:
         """
         try:
             why = type(error).__name__
-            if move.kind is not Kind.ERASE:  # an engine's words may quote whom it is about
+            if move.kind not in OF_PEOPLE:  # an engine's words may quote whom it is about
                 why += f": {error}"
             ending = recovery.settle(self.ports, intent, why)
         except IsothermError as second:
@@ -163,6 +165,7 @@ class Runner:
                 Step.COUNT: act.count,
                 Step.FENCE: act.fence,
                 Step.DELETE: act.delete,
+                Step.UPDATE: act.update,
                 Step.INSERT: act.insert,
             }[step]()
 

@@ -17,6 +17,7 @@ _STAGES = {
     Kind.APPEND: 2,
     Kind.UNLOAD: 3,
     Kind.ERASE: 2,
+    Kind.CORRECT: 2,
     Kind.EXPIRE: 3,
 }
 

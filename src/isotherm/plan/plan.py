@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """Objects' rows go back into the warehouse."""
     ERASE = "erase"
     """Somebody's rows are taken out of the warehouse, or out of objects."""
+    CORRECT = "correct"
+    """Somebody's rows get new values, in the warehouse or in objects."""
     EXPIRE = "expire"
     """A period is deleted from everywhere."""
 
@@ -46,6 +48,10 @@ SPEEDS = ("Bulk", "Standard", "Expedited")
 def faster(speed: str, than: str | None) -> bool:
     """Say whether an archive fetches faster at a speed than at another."""
     return than is not None and SPEEDS.index(speed) > SPEEDS.index(than)
+
+
+OF_PEOPLE = frozenset({Kind.ERASE, Kind.CORRECT})
+"""Moves that serve somebody's request about their records."""
 
 
 class Cause(StrEnum):
@@ -109,7 +115,7 @@ class Move:
         return kept_days(days, asked=self.asked)
 
     def __str__(self) -> str:
-        if self.kind is Kind.ERASE:
+        if self.kind in OF_PEOPLE:
             where = f"{self.span} in {self.source}" if self.periods else "in the warehouse"
             return f"{self.kind} {self.dataset} {where}"
         way = f"{self.source} -> {self.target}"

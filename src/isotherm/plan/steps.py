@@ -21,6 +21,7 @@ class Step(Enum):
     REGISTER = "add and remove files on an Iceberg branch that starts at the pin"
     FENCE = "make sure that no other writer has changed the rows"
     DELETE = "delete the rows from the warehouse"
+    UPDATE = "change the rows in the warehouse"
     INSERT = "put the rows into the warehouse"
     RECORD = "write parts, pin, journal and the intent's end"
     COMMIT = "commit: the cutover, in one instant"
@@ -38,9 +39,10 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
     Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
     Kind.ERASE: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
+    Kind.CORRECT: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.UPDATE),
     Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
-_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.EXPIRE})
+_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.CORRECT, Kind.EXPIRE})
 
 
 def steps(kind: Kind, *, by_rule: bool = False) -> tuple[Step, ...]:

@@ -11,10 +11,11 @@ from ..catalog.iceberg import IcebergCatalog
 from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.failures import DAMAGE, failure
-from ..engine.matching import as_they_are_kept, belongs_to, held, naming
+from ..engine.matching import as_they_are_kept, belongs_to, held, naming, to_correct
 from ..engine.sql import listed
+from ..model.correction import NewValues
 from ..model.dataset import Dataset
-from ..model.errors import StorageError
+from ..model.errors import RequestError, SchemaError, StorageError
 from ..model.hold import Hold
 from ..model.part import Part
 from ..model.period import Period
@@ -81,11 +82,42 @@ class Finder:
         """
         return as_they_are_kept(self.tx.session, subjects, self._types())
 
-    def find(self, subjects: Sequence[DataSubject]) -> Found:
+    def corrected(self, changes: NewValues) -> NewValues:
+        """Return new values as the table writes them.
+
+        Raises:
+            SchemaError: the table is missing, or has no such column.
+            RequestError: a column cannot be corrected, or its new value cannot stand in it.
+
+        """
+        types, table = self._types(), self.dataset.table
+        for name, _ in changes:
+            if name == self.dataset.clock:
+                raise RequestError(
+                    f"{name} is the clock of {self.dataset.name}: a row with another one would "
+                    "belong to another partition",
+                    hint="Nothing was changed. Erase the row, and load it as it should be.",
+                )
+            if name in self.tx.opaque(table) or name in self.tx.inexact(table):
+                raise RequestError(
+                    f"{name} of {table} is {types.get(name)}: whether a row holds its new value "
+                    "could not be said rightly of all tiers",
+                    hint="Nothing was changed. Columns of plainer types can be corrected.",
+                )
+        given = tuple((name, value) for name, value in changes if value is not None)
+        nothing = tuple((name, None) for name, value in changes if value is None)
+        for name, _ in nothing:
+            if name not in types:
+                raise SchemaError(f"the table {table} has no column {name}")
+        named = as_they_are_kept(self.tx.session, [DataSubject(given)], types)[0].values
+        return tuple(sorted((*named, *nothing)))
+
+    def find(self, subjects: Sequence[DataSubject], changes: NewValues = ()) -> Found:
         """Look for people's records.
 
         Args:
             subjects: As `named` returns them.
+            changes: Look only for records that do not hold these values, as `corrected` has them.
 
         Raises:
             StorageError: an object is missing or damaged.
@@ -94,15 +126,16 @@ class Finder:
         tx, name = self.tx, self.dataset.name
         clock_type = clock_of(self.dataset, tx.columns(self.dataset.table)).type
         standing = holds.standing(tx, name)
-        theirs, kept = belongs_to(subjects), held(self.dataset, clock_type, standing)
+        theirs = to_correct(subjects, changes) if changes else belongs_to(subjects)
+        kept = held(self.dataset, clock_type, standing)
         every = parts.of_dataset(tx, name)
         open_ = [part for part in every if part.readable_at(self.now)]
         hot = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND NOT {kept}")
         left = {}
         if standing:
             left = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND {kept}")
-        cold, cold_left = self._cold(open_, subjects, standing, clock_type)
-        waits = erasures.quarantined(tx, name, subjects)
+        cold, cold_left = self._cold(open_, subjects, changes, standing, clock_type)
+        waits = 0 if changes else erasures.quarantined(tx, name, subjects)
         whole = erasures.keeps_quarantine(standing)
         said = {WAREHOUSE: sum(left.values()), QUARANTINE: waits if whole else 0}
         for part, rows in cold_left.items():
@@ -127,6 +160,7 @@ class Finder:
         self,
         parts_: Sequence[Part],
         subjects: Sequence[DataSubject],
+        changes: NewValues,
         standing: Sequence[Hold],
         clock_type: str,
     ) -> tuple[dict[Part, int], dict[Part, int]]:
@@ -140,7 +174,7 @@ class Finder:
         session, dataset = self.tx.session, self.dataset
         known = self.catalog.columns(dataset.name)
         names = names_now((column.name for column in known.values()), dataset.renamed)
-        wanted = {dataset.clock, *dataset.subject}
+        wanted = dict.fromkeys((dataset.clock, *dataset.subject, *(n for n, _ in changes)))
         columns = {
             id_: Column(names[column.name], column.type)
             for id_, column in known.items()
@@ -155,15 +189,16 @@ class Finder:
         for stretch, group in where.items():
             urls = [self.storage.url(part.readable_location) for part in group]
             relation = session.parquet(urls, columns)
-            source, types = naming(dataset, relation, columns.values(), stretch)
+            source, types = naming(wanted, relation, columns.values(), stretch)
             sources.append(f"SELECT {listed(types)}, filename FROM {source}")
         source = f"({' UNION ALL '.join(sources)})"
         kept = held(dataset, clock_type, standing, types)
+        theirs = to_correct(subjects, changes, types) if changes else belongs_to(subjects, types)
         with self._blaming(parts_):
             rows = session.execute(
                 f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), "
                 f"count(*) FILTER (WHERE {kept}) "
-                f"FROM {source} WHERE {belongs_to(subjects, types)} GROUP BY filename"
+                f"FROM {source} WHERE {theirs} GROUP BY filename"
             )
         going = {files[_end(file)]: int(gone) for file, gone, _ in rows if gone}
         staying = {files[_end(file)]: int(left) for file, _, left in rows if left}

@@ -43,11 +43,13 @@ summary { cursor: pointer; color: var(--soft); }
 def page(certificate: Mapping[str, Any]) -> str:
     """Return a certificate as one HTML page, with nothing to load and the JSON itself in it."""
     said = certificate
+    corrects = said["kind"] == "correction"
+    title = f"Certificate of {said['kind']}"
     body = (
-        f"<h1>Certificate of erasure</h1><p class=lead>{_of(said)}</p>"
+        f"<h1>{escape(title)}</h1><p class=lead>{_of(said)}</p>"
         f"<p class=proven>{escape(_sentence(said))}</p>"
         + _section("The request", _facts(_request(said)))
-        + _section("Removed", _removed(said["removed"]))
+        + _section("Changed" if corrects else "Removed", _done(said))
         + _section("Kept, because a case holds it", _kept(said["kept"]))
         + _section("The people", _people(said["subjects"]))
         + _section("What this certificate cannot speak of", _list(said["cannot_speak_of"]))
@@ -56,7 +58,7 @@ def page(certificate: Mapping[str, Any]) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width, initial-scale=1'>"
-        f"<title>Certificate of erasure {escape(str(said['request']))}</title>"
+        f"<title>{escape(title)} {escape(str(said['request']))}</title>"
         f"<style>{_STYLE}</style><main>{body}</main></html>\n"
     )
 
@@ -66,16 +68,25 @@ def _of(said: Mapping[str, Any]) -> str:
 
 
 def _sentence(said: Mapping[str, Any]) -> str:
-    people, rows = len(said["subjects"]), sum(item["rows"] for item in said["removed"])
+    people, rows = len(said["subjects"]), sum(item["rows"] for item in _items(said))
     who = "one person" if people == 1 else f"{people:,} people"
     held = sum(item["rows"] for item in said["kept"])
     left = f", but for {_count(held, 'row')} that a case holds" if held else ""
     time = "in time" if said["in_time"] else "after its deadline"
+    what, done = f"no record of {who}", "removed"
+    if said["columns"]:
+        columns = ", ".join(said["columns"])
+        what, done = f"no record of {who} without the new values of {columns}", "corrected"
     return (
-        f"On {_day(said['proven_at'])} no record of {who} was found in any tier{left}. "
-        f"{_count(rows, 'row')} had been removed, and everything that was replaced is gone. "
+        f"On {_day(said['proven_at'])} {what} was found in any tier{left}. "
+        f"{_count(rows, 'row')} had been {done}, and everything that was replaced is gone. "
         f"The request was done {time}."
     )
+
+
+def _items(said: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = said.get("changed") or said.get("removed") or ()
+    return found
 
 
 def _request(said: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -93,9 +104,10 @@ def _request(said: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "Lake", said["lake"]
 
 
-def _removed(items: Sequence[Mapping[str, Any]]) -> str:
+def _done(said: Mapping[str, Any]) -> str:
+    items = _items(said)
     if not items:
-        return "<p>There was nothing to remove.</p>"
+        return "<p>There was nothing to do.</p>"
     rows = [
         (str(item["where"]), str(item["tier"]), f"{item['rows']:,}", f"{item['objects']:,}")
         for item in items

@@ -1,4 +1,4 @@
-"""Plan the forgetting: a move for the warehouse, and one for each partition that has to change."""
+"""Plan a request: a move for the warehouse, and one for each partition that has to change."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ def _moves(
     subject: Subject, request: Erasure, found: Found, now: datetime, book: PriceBook
 ) -> Iterator[Move]:
     reason = f"request {request.case}"
+    kind = Kind.CORRECT if request.changes else Kind.ERASE
     hot = sum(found.hot.values())
     if hot or found.quarantine:
         yield Move(
             "",
-            Kind.ERASE,
+            kind,
             subject.dataset.name,
             (),
             HOT,
@@ -71,7 +72,7 @@ def _moves(
         once = reading(book, tier, size) + entering(book, HOT, tier, size)
         yield Move(
             "",
-            Kind.ERASE,
+            kind,
             subject.dataset.name,
             (period,),
             tier,

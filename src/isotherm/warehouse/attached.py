@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.failures import Failure, failure, words
-from ..engine.sql import listed, quote
+from ..engine.sql import listed, quote, text
+from ..model.correction import NewValues
 from ..model.dataset import TableName
 from ..model.errors import ConflictError, IsothermError, SchemaError, StorageError
 from ..model.part import Digest
@@ -75,6 +76,11 @@ class AttachedTransaction(ABC):
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows that meet `condition` and return how many there were."""
         return self.change(table, f"DELETE FROM {self.relation(table)} WHERE {condition}")
+
+    def update(self, table: TableName, changes: NewValues, condition: str) -> int:
+        """Give the rows that meet `condition` new values and return how many there were."""
+        sets = assigned(changes)
+        return self.change(table, f"UPDATE {self.relation(table)} SET {sets} WHERE {condition}")
 
     def insert(self, table: TableName, columns: Sequence[str], select: str) -> int:
         """Insert the rows of `select` and return how many there were."""
@@ -268,6 +274,13 @@ def _give_up(session: DuckDBSession) -> None:
     with suppress(Exception):
         session.execute("ROLLBACK")
     session.close()
+
+
+def assigned(changes: NewValues) -> str:
+    """Return the SET clause of new values; the column's own type decides what they are."""
+    return ", ".join(
+        f"{quote(name)} = {'NULL' if value is None else text(value)}" for name, value in changes
+    )
 
 
 def conflict(error: BaseException) -> ConflictError:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..engine.base import Row, Session
+from ..model.correction import NewValues
 from ..model.dataset import TableName
 from ..model.part import Digest
 from ..model.period import Period
@@ -80,6 +81,15 @@ class Transaction(Protocol):
         Raises:
             SchemaError: a constraint of the table forbids it, or a row that was taken has a value
                 that the engine has read as another one.
+
+        """
+        ...
+
+    def update(self, table: TableName, changes: NewValues, condition: str) -> int:
+        """Give the rows that meet `condition` new values and return how many there were.
+
+        Raises:
+            SchemaError: a constraint of the table forbids it.
 
         """
         ...

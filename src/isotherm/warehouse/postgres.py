@@ -15,6 +15,7 @@ from ..engine.base import Row
 from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.sql import listed, quote, text
+from ..model.correction import NewValues
 from ..model.dataset import TableName
 from ..model.errors import SchemaError, StorageError
 from ..model.part import Digest
@@ -22,7 +23,7 @@ from ..model.period import Period
 from ..model.schema import Column
 from . import partitions
 from . import postgres_catalog as catalog
-from .attached import AttachedTransaction, AttachedWarehouse, translated
+from .attached import AttachedTransaction, AttachedWarehouse, assigned, translated
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
 from .postgres_types import (
@@ -291,14 +292,22 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         """
         if table in self._taken:
             self._check_values(table, condition)
+        return self._counted(table, f"DELETE FROM {name_of(table)} WHERE {condition}")
+
+    def update(self, table: TableName, changes: NewValues, condition: str) -> int:
+        """Give rows new values on the server, which knows its own types best."""
+        sets = assigned(changes)
+        return self._counted(table, f"UPDATE {name_of(table)} SET {sets} WHERE {condition}")
+
+    def _counted(self, table: TableName, statement: str) -> int:
+        """Run a statement on the server, and return how many rows it has changed."""
         tag = f"$isotherm_{secrets.token_hex(8)}$"
         block = (
-            f"DO {tag} DECLARE gone bigint; BEGIN DELETE FROM {name_of(table)} WHERE {condition}; "
-            "GET DIAGNOSTICS gone = ROW_COUNT; "
-            f"PERFORM set_config('isotherm.deleted', gone::text, true); END {tag}"
+            f"DO {tag} DECLARE many bigint; BEGIN {statement}; GET DIAGNOSTICS many = ROW_COUNT; "
+            f"PERFORM set_config('isotherm.changed', many::text, true); END {tag}"
         )
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
-        return int(self.native("SELECT current_setting('isotherm.deleted')")[0][0])
+        return int(self.native("SELECT current_setting('isotherm.changed')")[0][0])
 
     def _check_values(self, table: TableName, condition: str) -> None:
         """Check on the server that the engine has read these rows as they are."""
