@@ -177,3 +177,25 @@ def test_a_missing_object_is_told(make_lake: MakeLake) -> None:
     lake.storage.remove(part.location)
     with pytest.raises(StorageError, match=str(part.location)):
         find(lake, "rider_id=2")
+
+
+@pytest.mark.parametrize("where", ["duckdb", "postgres"])
+def test_many_people_of_two_columns_leave_the_warehouse(
+    request: pytest.FixtureRequest, where: str
+) -> None:
+    lake = lake_at(request, where, CONFIG, clock=Clock())
+    run_sql(
+        lake,
+        _SERIES[0],
+        "INSERT INTO trips SELECT TIMESTAMP '2019-06-01', i, i % 300, 'r' || i % 300 || '@x.org' "
+        "FROM range(3000) t(i)",
+        "INSERT INTO trips VALUES (NULL, 1, NULL, 'r1@x.org'), (NULL, 1, 1, NULL)",
+    )
+    lake.erasing.new_key()
+    right = [f"rider_id={n},email=r{n}@x.org" for n in range(100)]
+    crossed = [f"rider_id={n},email=r{n + 1}@x.org" for n in range(100, 200)]
+    people = [DataSubject.parse(person) for person in right + crossed]
+    lake.erasing.ask("trips", people, "DSR")
+    lake.erasing.run("DSR")
+    left = lake.sql("select count(*), count(*) filter (rider_id < 100) from trips").fetchall()
+    assert left == [(2_002, 1)]
