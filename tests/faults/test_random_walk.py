@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from walk_rows import WRITES, Group, Kept, Row, policy
+from walk_rows import POLICIES, WRITES, Group, Kept, Row, csv_of, period_of
 from walking import Beside, World
 
 from databases import PostgresServer
@@ -41,15 +41,6 @@ from isotherm.plan.plan import Kind, Plan
 A_WALK = 50
 """So many steps are made with one lake."""
 STEPS = int(os.environ.get("ISOTHERM_WALK", "0"))
-POLICIES = (
-    policy(STANDARD="2 months", GLACIER="5 months"),
-    policy(STANDARD="1 month", STANDARD_IA="3 months", GLACIER="6 months", expire="14 months"),
-    policy(STANDARD="2 months", STANDARD_IA="4 months"),
-    policy(GLACIER="3 months", DEEP_ARCHIVE="8 months", expire="20 months"),
-    policy(STANDARD="3 months", expire="9 months"),
-    policy(STANDARD="2 months", settle="3 days"),
-    policy(),
-)
 OFTEN = {"grow_older": 6, "erase": 6, "apply": 6, "restore": 3, "ask": 2, "load": 2}
 """What matters most is drawn so much more often than the rest."""
 MADE: Counter[str] = Counter()
@@ -131,11 +122,7 @@ class Walk(RuleBasedStateMachine):
             return
         file = self.world.folder / f"{len(self.files)}.csv"
         rows = self.world.writer.new_rows(self.world.clock(), back, many)
-        lines = [
-            f"{when or ''},{id_},{'' if rider is None else rider},{fare}"
-            for when, id_, rider, fare in rows.elements()
-        ]
-        file.write_text("\n".join(["pickup,id,rider_id,fare", *lines, ""]))
+        file.write_text(csv_of(rows))
         self.files.append((file, rows))
         self._load(file, rows, kill)
 
@@ -200,11 +187,15 @@ class Walk(RuleBasedStateMachine):
             done = {o.move.periods[0] for o in applied.done if o.move.kind is Kind.EXPIRE}
             return [Group(rows, period in done) for period, rows in going.items()]
 
-        watch = self.world.watch(beside, lambda: expired(None))
+        def may(row: Row) -> bool:
+            return period_of(row) in spans
+
+        watch = self.world.watch(beside, lambda: expired(None), may)
         applied = self.world.act(
             lambda lake: _made(beside, lambda: lake.apply(plan, limits=limits, watch=watch)),
             kill,
             go=expired,
+            may=may,
         )
         self._finished(applied)
         return applied
@@ -314,14 +305,17 @@ class Walk(RuleBasedStateMachine):
             }
             return [Group(rows, place in done) for place, rows in going.items()]
 
-        watch = world.watch(told, lambda: forgotten(None))
+        def may(row: Row) -> bool:
+            return row[2] in self.cases[case] and not world.is_held(row)
+
+        watch = world.watch(told, lambda: forgotten(None), may)
 
         def run(lake: Lake) -> Applied | None:
             run_ = lake.erasing.run
             return _made(told, lambda: run_(case, limits=limits, watch=watch).applied)
 
         try:
-            applied = world.act(run, kill, go=forgotten)
+            applied = world.act(run, kill, go=forgotten, may=may)
         except RequestError:
             assert self.paused
             return

@@ -64,10 +64,29 @@ def policy(**ages: str) -> str:
     return f"{SETTINGS}{dataset}{small}\n[datasets.trips.policy]\n{lines}"
 
 
+POLICIES = (
+    policy(STANDARD="2 months", GLACIER="5 months"),
+    policy(STANDARD="1 month", STANDARD_IA="3 months", GLACIER="6 months", expire="14 months"),
+    policy(STANDARD="2 months", STANDARD_IA="4 months"),
+    policy(GLACIER="3 months", DEEP_ARCHIVE="8 months", expire="20 months"),
+    policy(STANDARD="3 months", expire="9 months"),
+    policy(STANDARD="2 months", settle="3 days"),
+    policy(),
+)
+
+
 def same(there: Counter[Row], wanted: Counter[Row]) -> None:
     """Compare rows, and say which are missing and which are too many."""
-    missing, too_many = wanted - there, there - wanted
-    assert (missing, too_many) == (Counter(), Counter())
+    wrong = {"missing": wanted - there, "too many": there - wanted}
+    assert not any(wrong.values()), wrong
+
+
+def csv_of(rows: Counter[Row]) -> str:
+    lines = [
+        f"{when or ''},{id_},{'' if rider is None else rider},{fare}"
+        for when, id_, rider, fare in rows.elements()
+    ]
+    return "\n".join(["pickup,id,rider_id,fare", *lines, ""])
 
 
 class Writer:

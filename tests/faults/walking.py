@@ -108,12 +108,14 @@ class World:
         *,
         come: Counter[Row] | None = None,
         go: Callable[[T | None], Iterable[Group]] = lambda _: (),
+        may: Callable[[Row], bool] = lambda _: False,
     ) -> T | None:
         """Do something, be killed at its n-th step, and look what is there afterwards.
 
         Args:
             come: Rows that are new if it is done.
             go: Which rows go, by what was returned; by None if it was killed.
+            may: Whether a row that is written beside it may go, too.
 
         Returns:
             What it returns; None if it was killed.
@@ -130,33 +132,32 @@ class World:
             self.made[f"killed {killed}"] += 1
             self.half_done = True
             self.reopen()
-        self.meet(come or Counter(), done is not None, go(done))
-        return done
-
-    def meet(self, come: Counter[Row], came: bool, go: Iterable[Group]) -> None:
-        """Hold what is there against what has to be there, which is known from then on."""
         there = self.read()
-        if come and (came or not (come - there)):
+        if come and (done is not None or not (come - there)):
             self.rows += come
-        self.rows -= self.gone(there, go)
+        self.rows -= self.gone(there, go(done), may)
         self._loose.clear()
         same(there, self.rows)
+        return done
 
-    def gone(self, there: Counter[Row], go: Iterable[Group]) -> Counter[Row]:
+    def gone(
+        self, there: Counter[Row], go: Iterable[Group], may: Callable[[Row], bool]
+    ) -> Counter[Row]:
         """Return which rows have gone: whole groups, and what was written beside the act."""
-        found: Counter[Row] = Counter()
-        loose: Counter[Row] = Counter()
+        found = Counter({row: n for row, n in self._loose.items() if may(row)}) - there
         for group in go:
             rows = (group.rows & self.rows) - self._loose
-            loose |= group.rows & self._loose
             left = rows & there
             if group.happens is not None:
-                assert not (left if group.happens else rows - there), (group.happens, left, rows)
+                wrong = left if group.happens else rows - there
+                assert not wrong, f"{group.happens}: {wrong} of {rows}"
             assert not left or left == rows, f"half of a group: {rows - left} went, {left} stayed"
             found += rows - left
-        return found + (loose - there)
+        return found
 
-    def watch(self, beside: Beside, go: Callable[[], Iterable[Group]] = lambda: ()) -> Watch:
+    def watch(
+        self, beside: Beside, go: Callable[[], Iterable[Group]], may: Callable[[Row], bool]
+    ) -> Watch:
         """Return who writes and looks while an act goes on."""
         steps = 0
 
@@ -168,7 +169,7 @@ class World:
             if beside.look == steps:
                 self.clock.forward(beside.jump)
                 there = self.read()
-                same(there, self.rows - self.gone(there, go()))
+                same(there, self.rows - self.gone(there, go(), may))
 
         return Watch(step=step)
 
