@@ -38,8 +38,7 @@ from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Applied, Limits
 from isotherm.plan.plan import Kind, Plan
 
-A_WALK = 50
-"""So many steps are made with one lake."""
+A_WALK = 50  # steps with one lake
 STEPS = int(os.environ.get("ISOTHERM_WALK", "0"))
 OFTEN = {"grow_older": 6, "erase": 6, "apply": 6, "restore": 3, "ask": 2, "load": 2}
 """What matters most is drawn so much more often than the rest."""
