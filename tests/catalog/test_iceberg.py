@@ -11,6 +11,7 @@ import duckdb
 import pytest
 import stamina
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.expressions import visitors
 from pyiceberg.table import StaticTable
 
 from isotherm.catalog.iceberg import IcebergCatalog, Pin
@@ -184,6 +185,28 @@ def test_a_file_that_the_base_does_not_hold_cannot_be_removed(table: Table) -> N
         table.register(pin, (), (stranger,), move="wrong")
     table.publish(pin)
     assert table.files() == [part.location.key]
+
+
+def test_threads_that_look_for_a_file_in_several_manifests_do_not_mislead_each_other(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [table.write("2018-03"), table.write("2018-07")]
+    pin = table.first
+    for part in parts:
+        pin = table.register(pin, (part,))
+    asked: dict[visitors._ManifestEvalVisitor, Any] = {}
+    visit = visitors.visit
+
+    def visit_beside_another_thread(expression: Any, visitor: Any) -> Any:
+        """Have who is asked for the second time answer for what the first thread asks of."""
+        if isinstance(visitor, visitors._ManifestEvalVisitor):
+            visitor.partition_fields = asked.setdefault(visitor, visitor.partition_fields)
+        return visit(expression, visitor)
+
+    monkeypatch.setattr(visitors, "visit", visit_beside_another_thread)
+    for part, other in (parts, parts[::-1]):
+        left = table.register(pin, remove=(part,), move=f"without-{part.id}")
+        assert set(table.catalog.files("trips", left.snapshot)) == {table.url(other)}
 
 
 def test_a_file_of_two_periods_is_refused(table: Table) -> None:

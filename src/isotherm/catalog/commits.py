@@ -3,11 +3,14 @@
 - A commit that meets another one must not be retried by PyIceberg: its retry forgets the branch
   that the same commit has made, and would write a snapshot that holds the new files alone.
 - An overwrite leaves a manifest behind for each commit; an append merges them. Both have to.
+- The manifests that hold a removed file are looked for by threads which share one evaluator, and
+  its state: one of them is overlooked now and then, and the commit fails.
 - A transaction copies the whole metadata each time it looks at it, some thirty times a commit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -42,6 +45,11 @@ class Commit(Transaction):
 
 class Swap(_OverwriteFiles):
     """Adds and removes files in one snapshot, and merges the manifests that have become many."""
+
+    def _build_manifest_evaluator(self, spec_id: int) -> Callable[[ManifestFile], bool]:
+        """Return what says whether a manifest may hold a removed file: a new one each time."""
+        build = super()._build_manifest_evaluator
+        return lambda manifest: build(spec_id)(manifest)
 
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         properties = self._transaction.table_metadata.properties
