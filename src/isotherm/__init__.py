@@ -14,6 +14,7 @@ from .examining import doctor
 from .lake import Lake
 from .model.errors import IsothermError
 from .opening import open_lake as open
+from .opening import rebuild_lake as rebuild
 
-__all__ = ["IsothermError", "Lake", "doctor", "open"]
+__all__ = ["IsothermError", "Lake", "doctor", "open", "rebuild"]
 __version__ = "0.1.0"
