@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from isotherm.engine.filters import GROUP_ROWS, ROWS_AT_LEAST
 from isotherm.lake import Lake
 from isotherm.model.errors import StorageError
 from isotherm.model.person import DataSubject
-from isotherm.privacy import narrowing
+from isotherm.privacy import finding, narrowing
 from isotherm.privacy.finding import Found
 
 CONFIG = policy(STANDARD="6 months").replace(
@@ -169,6 +170,23 @@ def test_an_object_that_was_written_anew_has_filters_of_those_who_stay(
         assert filters.find(partial(lake.storage.read, part.location), part.bytes)
     assert not find(lake, "rider_id=2").rows
     assert by_period(find(lake, "rider_id=4")) == expected
+
+
+def test_who_is_in_no_filter_is_found_by_the_proof_and_forgotten(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = made(make_lake)
+    clock = lake.clock
+    assert isinstance(clock, Clock)
+    lake.erasing.new_key()
+    monkeypatch.setattr(finding, "may_have", lambda *_: {})  # filters that know nobody
+    assert find(lake, "rider_id=4").cold == {}
+    lake.erasing.ask("trips", [DataSubject.parse("rider_id=4")], "DSR-1")
+    for _ in range(4):
+        erased = lake.erasing.run("DSR-1")
+        clock.forward(timedelta(hours=2))
+    assert erased.request.proven_at
+    assert truth(lake, "rider_id = 4") == {}
 
 
 def test_a_missing_object_is_told(make_lake: MakeLake) -> None:

@@ -23,7 +23,7 @@ from ..model.person import DataSubject
 from ..model.schema import Column, names_now
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction
-from .narrowing import may_have
+from .narrowing import Rows, may_have
 
 WAREHOUSE, QUARANTINE = "the warehouse", "quarantine"
 
@@ -63,6 +63,7 @@ class Finder:
 
     Attributes:
         now: Restored copies must be readable at this time (UTC) still.
+        by_filters: Leave out what the objects' own filters say has nobody of them.
 
     """
 
@@ -71,6 +72,7 @@ class Finder:
     catalog: IcebergCatalog
     dataset: Dataset
     now: datetime
+    by_filters: bool = True
 
     def named(self, subjects: Sequence[DataSubject]) -> tuple[DataSubject, ...]:
         """Return people with their values as the table writes them.
@@ -181,8 +183,10 @@ class Finder:
             if names[column.name] in wanted
         }
         files = {_end(self.storage.url(part.readable_location)): part for part in parts_}
-        with self._blaming(parts_):
-            where = may_have(session, self.storage, parts_, subjects, columns)
+        where: Mapping[Rows | None, list[Part]] = {None: list(parts_)}
+        if self.by_filters:
+            with self._blaming(parts_):
+                where = may_have(session, self.storage, parts_, subjects, columns)
         if not where:
             return {}, {}
         sources = []
