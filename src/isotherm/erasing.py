@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 from .asking import whoami
 from .control import datasets, erasures, removals
 from .control.erasures import Erasure
+from .cost.dollars import Quote
 from .engine.matching import belongs_to
 from .engine.sql import quote
 from .model.correction import NewValues
 from .model.errors import IsothermError, JournalError, RequestError
 from .model.period import Duration
 from .model.person import DataSubject
-from .plan.plan import Plan
-from .plan.restoring import check_not_paused
+from .plan.plan import Kind, Plan
+from .plan.restoring import check_not_paused, quote_of
 from .privacy import certificate, proving
 from .privacy.certificate import Key
 from .privacy.finding import Finder, Found
@@ -49,6 +50,20 @@ class Erased:
     request: Erasure
     applied: Applied | None
     waits_for: str = ""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What would be done for some people.
+
+    Attributes:
+        quote: What restoring archived partitions takes and costs; None if there are none.
+
+    """
+
+    found: Found
+    plan: Plan
+    quote: Quote | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,24 @@ class Erasing:
         whose = self._checked(name, subjects)
         with self._finder(name) as finder:
             return finder.find(finder.named(whose), finder.corrected(changes))
+
+    def look(self, name: str, subjects: Iterable[DataSubject], changes: NewValues = ()) -> Looked:
+        """Look for people's records, and plan what would be done; nothing is written down.
+
+        Raises:
+            RequestError: as `find`.
+
+        """
+        lake, whose, now = self._lake, self._checked(name, subjects), self._lake.clock()
+        with self._finder(name) as finder:
+            values = finder.corrected(changes)
+            found = finder.find(finder.named(whose), values)
+        wanted = Erasure("", "not asked yet", name, whose, (), now, "", now, changes=values)
+        (subject,) = lake._subjects(name)
+        plan = make_erase_plan(subject, wanted, found, now, lake.prices)
+        restores = tuple(move for move in plan.moves if move.kind is Kind.RESTORE)
+        quote = quote_of(replace(plan, moves=restores), lake.prices) if restores else None
+        return Looked(found, plan, quote)
 
     def ask(
         self,

@@ -17,11 +17,11 @@ from ..model.person import DataSubject
 from .apply import watched
 from .certificate import write as write_certificate
 from .options import Format, confirmed, opened
-from .output import count, counted, err, out, write_json
+from .output import count, counted, err, hours, out, write_json
 
 if TYPE_CHECKING:
     from ..control.erasures import Erasure
-    from ..erasing import Erased, Erasing
+    from ..erasing import Erased, Erasing, Looked
     from ..plan.plan import Plan
     from ..privacy.finding import Found
 
@@ -121,12 +121,18 @@ def serve(asked: Asked, how: How, config: Path, wait: float) -> None:
 
 
 def _look(erasing: Erasing, asked: Asked, format_: Format) -> None:
-    """Say where people's records are."""
-    found = erasing.find(asked.dataset, asked.whose, asked.changes)
+    """Say where people's records are, and what would be done."""
+    looked = erasing.look(asked.dataset, asked.whose, asked.changes)
     if format_ is Format.JSON:
-        write_json(_found_json(found))
-    else:
-        _show_found(found)
+        write_json(_looked_json(looked))
+        return
+    _show_found(looked.found)
+    _show_plan(looked.plan)
+    if looked.quote:
+        out().message(
+            f"Restoring comes first: {money(looked.quote.dollars)} at {looked.quote.speed} speed, "
+            f"{hours(looked.quote.hours)} on S3, no time in a folder."
+        )
 
 
 def _agreed(erasing: Erasing, asked: Asked, *, yes: bool, show: bool) -> tuple[str, int]:
@@ -212,7 +218,10 @@ def _show_found(found: Found) -> None:
 def _show_plan(plan: Plan) -> None:
     console = out()
     for move in plan.moves:
-        console.message(f"  {move}: {move.reason}, {money(move.dollars.once)}")
+        console.message(f"  {move}, {money(move.dollars.once)}")
+    if plan.moves:
+        once = sum(move.dollars.once for move in plan.moves)
+        console.message(f"{counted(len(plan.moves), 'move')}, {money(once)} once.")
     if not plan.moves:
         console.message("  No row of theirs is to be found.")
 
@@ -251,7 +260,8 @@ def _erased_json(erased: Erased) -> dict[str, object]:
     return {"version": 1, **request_json(erased.request), "waits_for": erased.waits_for}
 
 
-def _found_json(found: Found) -> dict[str, object]:
+def _looked_json(looked: Looked) -> dict[str, object]:
+    found, quote = looked.found, looked.quote
     return {
         "version": 1,
         "hot": [{"period": str(p) if p else None, "rows": n} for p, n in found.hot.items()],
@@ -265,4 +275,7 @@ def _found_json(found: Found) -> dict[str, object]:
         ],
         "quarantine": found.quarantine,
         "kept": [{"where": where, "rows": rows} for where, rows in found.kept.items()],
+        "restore": quote
+        and {"dollars": quote.dollars, "speed": quote.speed, "hours": list(quote.hours)},
+        "plan": looked.plan.to_json(),
     }
