@@ -6,22 +6,22 @@ Every step may be repeated: what is done is in control, and the next call goes o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .asking import whoami
+from .backup import copies
 from .control import datasets, erasures, removals
 from .control.erasures import Erasure
 from .cost.dollars import Quote
-from .engine.matching import belongs_to
+from .engine.matching import belongs_to, to_correct
 from .engine.sql import quote
 from .model.correction import NewValues
-from .model.errors import IsothermError, JournalError, RequestError
+from .model.errors import IsothermError, JournalError, RequestError, StorageError
 from .model.period import Duration
 from .model.person import DataSubject
 from .plan.plan import Kind, Plan
@@ -78,6 +78,10 @@ class Verified:
 
     request: str
     row: int
+
+
+class _TakenBack(Exception):
+    """What was only tried is rolled back."""
 
 
 class Erasing:
@@ -166,6 +170,8 @@ class Erasing:
         with self._finder(name) as finder:
             whose = tuple(sorted(set(finder.named(checked))))
             values = finder.corrected(changes)
+        if values:
+            self._try(name, whose, values)
         now = lake.clock()
         due = (within or lake.config.certificates.within).after(now)
         hashes = tuple(subject.hashed(key.of_hashes) for subject in whose)
@@ -175,6 +181,18 @@ class Erasing:
             made = erasures.ask(tx, wanted)
         lake._seal()
         return made
+
+    def _try(self, name: str, whose: Sequence[DataSubject], values: NewValues) -> None:
+        """Make a correction in the warehouse, and take it back: its table may not allow it.
+
+        Raises:
+            SchemaError: it does not.
+
+        """
+        table = self._lake.config.dataset(name).table
+        with suppress(_TakenBack), self._lake.warehouse.transaction() as tx:
+            tx.update(table, values, to_correct(whose, values))
+            raise _TakenBack
 
     def question(self, name: str, subjects: Iterable[DataSubject]) -> tuple[str, int]:
         """Return the query of all rows about some people, and how many are in quarantine.
@@ -233,6 +251,7 @@ class Erasing:
         """
         lake, request = self._lake, self.request(case)
         if request.proven_at:
+            self._wiped()
             return Erased(request, None)
         key = Key.read(self.key_file)
         plan = self.plan(case)
@@ -247,10 +266,26 @@ class Erasing:
             return Erased(request, applied, f"{len(applied.left)} moves are left to make")
         if applied.untidy:
             return Erased(request, applied, f"not all is cleared away: {applied.untidy[0].message}")
+        try:  # without the rows that were in quarantine
+            copies.keep(lake.warehouse, lake.storage)
+        except StorageError as error:
+            return Erased(request, applied, f"not all is cleared away: {error.message}")
         with lake.warehouse.transaction() as tx:
             waits = self._end(tx, request, key)
         lake._seal()
-        return Erased(self.request(case), applied, waits)
+        request = self.request(case)
+        if request.proven_at:
+            self._wiped()
+        return Erased(request, applied, waits)
+
+    def _wiped(self) -> None:
+        """Make sure that the store's copy of control does not say any more who they were.
+
+        Raises:
+            StorageError: it cannot be renewed.
+
+        """
+        copies.keep(self._lake.warehouse, self._lake.storage)
 
     def certificate(self, case: str) -> dict[str, Any]:
         """Return the certificate of a request.
@@ -293,13 +328,7 @@ class Erasing:
         """Say in which line a certificate differs from the one that was given."""
         with suppress(IsothermError):
             kept = self.certificate(str(said.get("request")))
-            lines = zip_longest(certificate.lines(said), certificate.lines(kept), fillvalue="")
-            for number, (found, signed) in enumerate(lines, start=1):
-                if found != signed:
-                    return JournalError(
-                        f"{error.message}. Line {number} is {found.strip() or 'missing'}, and was "
-                        f"{signed.strip() or 'not there'}"
-                    )
+            return JournalError(f"{error.message}. {certificate.difference(said, kept)}")
         return error
 
     # -- what several of them need

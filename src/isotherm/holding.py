@@ -107,4 +107,4 @@ class Holding:
     def _keep(self) -> None:
         """Renew the store's copy of control; where that cannot be done now, the next one does."""
         with suppress(StorageError, ConflictError):
-            copies.keep(self.warehouse, self.storage)
+            copies.keep(self.warehouse, self.storage.hurried())

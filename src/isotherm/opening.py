@@ -139,8 +139,9 @@ def rebuild_lake(
                 source, words = rebuilding.source_of(tx, storage, Path(backup) if backup else None)
                 rebuilder = Rebuilder(tx, storage, config.datasets, source, words)
                 rebuilt = rebuilder.rebuild(now, whoami())
-        make_catalog_schema(config)
-        catalog = catalog_of(config, storage, rebuilt.lake)
+                make_catalog_schema(config)
+                catalog = catalog_of(config, storage, rebuilt.lake)
+                rebuilding.check_not_behind(tx, catalog, config.datasets)
         with warehouse.snapshot() as tx:
             heads = {name: pins.latest(tx, name) for name in config.datasets}
         for name, pin in heads.items():

@@ -70,7 +70,7 @@ def test_wait_goes_on_as_soon_as_the_other_process_has_ended(
         pauses.append(seconds)
         holder.end()
 
-    monkeypatch.setattr("isotherm.opening.time.sleep", pause)
+    monkeypatch.setattr("isotherm.backends.time.sleep", pause)
     assert warm("plan", "--wait", "60", "--format", "json").json["version"] == 1
     assert len(pauses) == 1
 

@@ -41,7 +41,8 @@ class Bucket:
     def objects(self) -> dict[str, str]:
         """Return the storage class of each data object by its key."""
         found = self.client.list_objects_v2(Bucket=self.name).get("Contents", ())
-        return {o["Key"]: o["StorageClass"] for o in found if o["Key"].endswith(".parquet")}
+        data = [o for o in found if o["Key"].endswith(".parquet") and "/control/" not in o["Key"]]
+        return {o["Key"]: o["StorageClass"] for o in data}
 
     def tags(self) -> dict[str, dict[str, str]]:
         """Return the tags of each data object by its period, restored copies apart."""

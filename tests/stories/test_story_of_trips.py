@@ -122,7 +122,7 @@ def on_s3(server: S3Server) -> Store:
 
     def months(tier: str) -> set[str]:
         found = client.list_objects_v2(Bucket=bucket, Prefix="lake/").get("Contents", [])
-        keys = [item["Key"] for item in found if item["Key"].endswith(".parquet")]
+        keys = [item["Key"] for item in found if "/trips/20" in item["Key"]]
         heads = {key: client.head_object(Bucket=bucket, Key=key) for key in keys}
         return {
             key.split("/")[-2]

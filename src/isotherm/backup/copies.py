@@ -24,25 +24,46 @@ from ..warehouse.base import Transaction, Warehouse
 PLACE = "control"
 """The folder of the store where copies and manifests lie, as the tier of their locations."""
 COPIES, QUARANTINE, MOVES = "copies", "quarantine", "moves"
+HASH = 16
+"""So many digits of a hash tell histories apart."""
+BESIDE = "quarantine at"
+"""What a copy's row is called that says where the rows in quarantine are."""
 CONFIG = "config"
 """What a backup's row of the config is called, where the others have the name of a table."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Copy:
-    """One copy of control on the store.
+    """One copy of control on the store; what came later is greater.
 
     Attributes:
         rows: How many rows its journal had that were sealed.
+        made_at: When it was made: nanoseconds, and after every copy that was there.
+        hash: How the hash of the last of these rows begins.
 
     """
 
-    location: Location
     rows: int
+    made_at: int
+    hash: str
+
+    @property
+    def location(self) -> Location:
+        """Where it lies."""
+        return Location(PLACE, f"{COPIES}/{self.rows:012d}-{self.made_at:020d}-{self.hash}.parquet")
+
+    @classmethod
+    def of(cls, location: Location) -> Copy:
+        """Return the copy that lies somewhere."""
+        rows, made_at, hash_ = location.key.rpartition("/")[2].removesuffix(".parquet").split("-")
+        return cls(int(rows), int(made_at), hash_)
 
 
 def keep(warehouse: Warehouse, storage: Storage) -> Copy:
-    """Renew the store's copy of control; older ones, and manifests that are in it, go.
+    """Renew the store's copy of control; what is in it, and was kept before, goes.
+
+    Copies of another history stay: the warehouse may have come back from a backup, and then they
+    know what it does not.
 
     Raises:
         StorageError: it cannot be written, or what it replaces cannot be removed.
@@ -51,31 +72,44 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
     for folder in (COPIES, QUARANTINE):
         storage.unstage(PLACE, folder)  # a process that was killed may have left some
     before = frozenset(storage.list(PLACE))
+    others = [Copy.of(item) for item in before if _is_of(item, COPIES)]
     with warehouse.snapshot() as tx:
-        rows = journal.head(tx).seq
-        made = Copy(Location(PLACE, f"{COPIES}/{rows:012d}-{time.time_ns():020d}.parquet"), rows)
-        _write(tx, storage, made.location, dump.SMALL)
+        head = journal.head(tx)
+        made_at = max([time.time_ns(), *(other.made_at + 1 for other in others)])
+        made = Copy(head.seq, made_at, head.hash[:HASH])
         waiting = _of_quarantine(tx)
         if waiting and waiting not in before:
             _write(tx, storage, waiting, [dump.QUARANTINE])
-        told = [item for item in before if _is_of(item, MOVES)]
-        ended = [item for item in told if intents.state(tx, _move_of(item)) != intents.OPEN]
-    old = [item for item in before if _is_of(item, COPIES) and item.key < made.location.key]
-    other = [item for item in before if _is_of(item, QUARANTINE) and item != waiting]
-    for item in (*old, *other, *ended):
+        _write(tx, storage, made.location, dump.SMALL, waiting)
+        old = [other.location for other in others if other < made and is_in(tx, other)]
+        known = {item: intents.state(tx, _move_of(item)) for item in before if _is_of(item, MOVES)}
+    ended = [item for item, state in known.items() if state in (intents.DONE, intents.ABANDONED)]
+    quarantines = [item for item in before if _is_of(item, QUARANTINE) and item != waiting]
+    if len(old) < len(others):
+        quarantines = []  # one of them may be of a copy that stays
+    for item in (*old, *quarantines, *ended):
         storage.remove(item)
     return made
 
 
+def every(storage: Storage) -> list[Copy]:
+    """Return the copies on the store, the newest first."""
+    return sorted((Copy.of(item) for item in storage.list(PLACE, COPIES)), reverse=True)
+
+
 def newest(storage: Storage) -> Copy | None:
     """Return the newest copy on the store; None if there is none."""
-    found = max((item for item in storage.list(PLACE, COPIES)), default=None)
-    return Copy(found, int(found.key.split("/")[1].split("-")[0])) if found else None
+    return next(iter(every(storage)), None)
 
 
-def files_of(storage: Storage, copy: Copy) -> list[str]:
-    """Return the URLs of a copy and of the rows in quarantine beside it."""
-    return [storage.url(item) for item in (copy.location, *storage.list(PLACE, QUARANTINE))]
+def files_of(session: Session, storage: Storage, copy: Copy) -> list[str]:
+    """Return the URLs of a copy and of the rows in quarantine that belong to it."""
+    url = storage.url(copy.location)
+    found = session.execute(
+        f"SELECT json_extract_string(content, '$.key') FROM read_parquet({text(url)}) "
+        f"WHERE name = '{BESIDE}'"
+    )
+    return [url, *(storage.url(Location(PLACE, key)) for (key,) in found)]
 
 
 def save(
@@ -112,8 +146,20 @@ def save(
 
 
 def put(storage: Storage, location: Location, content: bytes) -> None:
-    """Put a small object."""
-    Path(storage.stage(location)).write_bytes(content)
+    """Put a small object.
+
+    Raises:
+        StorageError: it cannot be written.
+
+    """
+    staged = Path(storage.stage(location))
+    try:
+        staged.write_bytes(content)
+    except OSError as error:
+        raise StorageError(
+            f"object {location} cannot be written: {error.strerror or error}",
+            hint="Nothing was deleted. Make room, or mend the store; then run it again.",
+        ) from error
     storage.publish(location)
 
 
@@ -136,8 +182,22 @@ def _is_of(item: Location, folder: str) -> bool:
     return item.key.startswith(f"{folder}/")
 
 
-def _write(tx: Transaction, storage: Storage, location: Location, tables: Iterable[str]) -> None:
-    dump.write(tx, tables, storage.stage(location))
+def is_in(tx: Transaction, copy: Copy) -> bool:
+    """Say whether control has everything of a copy: its journal goes on from there."""
+    return journal.holds(tx, f"{copy.rows}:{copy.hash}", begins=True)
+
+
+def _write(
+    tx: Transaction,
+    storage: Storage,
+    location: Location,
+    tables: Iterable[str],
+    beside: Location | None = None,
+) -> None:
+    staged = storage.stage(location)
+    Path(staged).chmod(0o600)  # it speaks of people
+    more = [(BESIDE, json.dumps({"key": beside.key}))] if beside else []
+    dump.write(tx, tables, staged, more)
     storage.publish(location)
 
 

@@ -43,6 +43,7 @@ class Manifest:
     """What one move changes in control.
 
     Attributes:
+        after: The head of the journal then: see `journal.Head`.
         kind: Of the move.
         removed: The parts that it replaces.
         added: The parts that it adds.
@@ -53,6 +54,7 @@ class Manifest:
 
     location: Location
     lake: str
+    after: str
     dataset: str
     move: str
     kind: str
@@ -81,7 +83,7 @@ def put(
         The sealed row up to which the store knows the journal now.
 
     """
-    head = journal.head(tx).seq
+    head = journal.head(tx)
     ids = ", ".join(text(part.id) for part in added)
     queries = [
         *(
@@ -93,7 +95,8 @@ def put(
     ]
     said = {
         "version": VERSION,
-        "order": [head, time.time_ns()],
+        "order": [head.seq, time.time_ns()],
+        "after": str(head),
         "lake": migrations.lake_id(tx),
         "dataset": dataset,
         "move": move,
@@ -103,7 +106,7 @@ def put(
         "rows": tx.execute(" UNION ALL ".join(queries)),
     }
     copies.put(storage, copies.manifest_of(move), json.dumps(said).encode())
-    return head
+    return head.seq
 
 
 def every(session: Session, storage: Storage, lake: str) -> list[Manifest]:
@@ -120,6 +123,7 @@ def every(session: Session, storage: Storage, lake: str) -> list[Manifest]:
             found = Manifest(
                 location,
                 said["lake"],
+                said["after"],
                 said["dataset"],
                 said["move"],
                 said["kind"],

@@ -9,13 +9,15 @@ Where both would be true it is taken for undone, but for an erasure: nothing is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..control import dump, intents, journal, migrations, parts
+from ..catalog.iceberg import IcebergCatalog
+from ..control import dump, intents, journal, migrations, parts, pins
 from ..engine.base import Session
 from ..engine.sql import text
 from ..model.dataset import Dataset
@@ -25,6 +27,7 @@ from ..storage.base import Storage
 from ..warehouse.attached import AttachedWarehouse
 from ..warehouse.base import Transaction
 from . import copies, manifests
+from .copies import Copy
 from .doubles import are_hot
 from .manifests import Manifest, Placed
 
@@ -91,6 +94,11 @@ class Rebuilder:
                 continue
             committed = self._is_made(manifest, told[number + 1 :])
             self._replay(manifest, committed)
+            if not journal.holds(tx, manifest.after):
+                raise RequestError(
+                    f"{manifest.location} was written in another history than {self.words}",
+                    hint="Has the warehouse come back from a backup? See docs/operations.md.",
+                )
             name = f"{manifest.kind} of {manifest.dataset} {manifest.move}"
             (made if committed else undone).append(name)
         journal.write(
@@ -141,7 +149,13 @@ class Rebuilder:
     def _are_hot(self, name: str, wanted: Sequence[Placed]) -> bool:
         """Say whether all rows of some parts are in the warehouse."""
         dataset = self.datasets.get(name)
-        return dataset is not None and are_hot(
+        if dataset is None:
+            raise RequestError(
+                f"the config has no dataset {name}, and whether its last move was made is said by "
+                "the rows of its table",
+                hint="Nothing was changed. Put the dataset back into the config.",
+            )
+        return are_hot(
             self.tx,
             self.storage,
             dataset,
@@ -179,7 +193,7 @@ def check_replaceable(tx: Transaction, *, replace: bool) -> None:
 
 def save_old(warehouse: AttachedWarehouse, folder: Path, now: datetime) -> Path | None:
     """Save what can be read of control before it is replaced; None if nothing can."""
-    file = folder / f"control-before-{now:%Y%m%dT%H%M%S}.parquet"
+    file = folder / f"control-before-{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}.parquet"
     with suppress(IsothermError), warehouse.snapshot() as tx:
         tables = dump.tables(tx) - {dump.LEASES}
         if tables:
@@ -219,15 +233,22 @@ def is_empty(tx: Transaction) -> bool:
 def source_of(tx: Transaction, storage: Storage, backup: Path | None) -> tuple[str, str]:
     """Choose what control is rebuilt from: the newer one of the store's copy and a backup.
 
+    Args:
+        backup: A file, or the name of one of the store's copies, which is taken then.
+
     Returns:
         The SQL of a relation, and what it is.
 
     Raises:
-        RequestError: there is neither.
+        RequestError: there is neither, or the store has copies of two histories.
         ConfigError: the backup is none.
 
     """
-    copy = copies.newest(storage)
+    there = copies.every(storage)
+    for named in there:
+        if backup and str(named.location) == str(backup):
+            return _of_copy(tx, storage, named)
+    copy = _one_history(tx, storage, there)
     if backup is None and copy is None:
         raise RequestError(
             f"the store {storage.place} holds no copy of control",
@@ -236,7 +257,56 @@ def source_of(tx: Transaction, storage: Storage, backup: Path | None) -> tuple[s
     if backup and (copy is None or _rows_of(tx, backup) > copy.rows):
         return _relation([str(backup)]), f"the backup {backup}"
     assert copy is not None
-    return _relation(copies.files_of(storage, copy)), f"the store's copy {copy.location}"
+    return _of_copy(tx, storage, copy)
+
+
+def _of_copy(tx: Transaction, storage: Storage, copy: Copy) -> tuple[str, str]:
+    files = copies.files_of(tx.session, storage, copy)
+    return _relation(files), f"the store's copy {copy.location}"
+
+
+def _one_history(tx: Transaction, storage: Storage, there: Sequence[Copy]) -> Copy | None:
+    """Return the newest copy, if the older ones are what it was before.
+
+    Raises:
+        RequestError: one is not.
+
+    """
+    if not there:
+        return None
+    last, *others = there
+    url = text(storage.url(last.location))
+    for other in others:
+        found = tx.session.execute(
+            "SELECT json_extract_string(content, '$.hash') FROM "
+            f"read_parquet({url}) WHERE name = 'journal' "
+            f"AND json_extract_string(content, '$.seq')::BIGINT = {other.rows}"
+        )
+        if other.rows and not (found and str(found[0][0]).startswith(other.hash)):
+            raise RequestError(
+                f"the store holds copies of control with two histories: {last.location} and "
+                f"{other.location}",
+                hint="Has the warehouse come back from a backup? See docs/operations.md. Name the "
+                f"one to take: isotherm rebuild --from {last.location}",
+            )
+    return last
+
+
+def check_not_behind(tx: Transaction, catalog: IcebergCatalog, datasets: Iterable[str]) -> None:
+    """Check that Iceberg does not know of moves that control, as it was rebuilt, does not.
+
+    Raises:
+        RequestError: it does.
+
+    """
+    for name in datasets:
+        pin = pins.latest(tx, name)
+        if catalog.is_ahead(name, pin.metadata, pin.snapshot) if pin else catalog.exists(name):
+            raise RequestError(
+                f"the Iceberg table of {name} knows of moves that came after what control would be "
+                "rebuilt from: rows would be missing",
+                hint="Nothing was changed. Rebuild from a newer backup, or from the store's copy.",
+            )
 
 
 def _rows_of(tx: Transaction, backup: Path) -> int:

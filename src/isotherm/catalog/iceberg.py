@@ -20,7 +20,7 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table import Table
+from pyiceberg.table import StaticTable, Table
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
 from pyiceberg.types import NestedField
 from sqlalchemy.exc import SQLAlchemyError
@@ -146,6 +146,31 @@ class IcebergCatalog:
         with _naming(dataset):
             self._catalog.register_table((NAMESPACE, dataset), metadata)
         return True
+
+    def is_ahead(self, dataset: str, metadata: str, snapshot: int) -> bool:
+        """Say whether `main` of the dataset's table has come after a snapshot, which a pin names.
+
+        It never has, unless the pin is older than what this lake has done since.
+
+        Args:
+            metadata: The metadata file of the pin.
+
+        """
+        if not self.exists(dataset):
+            return False
+        table = self._table(dataset)
+        main = table.current_snapshot()
+        with _naming(dataset):
+            pinned = table.snapshot_by_id(snapshot)
+            if pinned is None:
+                try:
+                    old = StaticTable.from_metadata(metadata, table.io.properties)
+                except (OSError, ValueError):
+                    return True  # it was removed, because nothing needed it any more
+                pinned = old.snapshot_by_id(snapshot)
+        if main is None or pinned is None:
+            return pinned is None
+        return (main.sequence_number or 0) > (pinned.sequence_number or 0)
 
     def exists(self, dataset: str) -> bool:
         """Say whether the dataset has a table."""
@@ -348,6 +373,8 @@ def _naming(dataset: str) -> Iterator[None]:
         TypeError,
         ValueError,
     ) as error:
+        if "KeyboardInterrupt" in str(error):  # what serialises metadata makes a ValueError of it
+            raise KeyboardInterrupt from error
         raise StorageError(
             f"the Iceberg table of {dataset} cannot be read or written: {error}",
             hint="Nothing was deleted. Mend the catalogue or the store, then run it again.",

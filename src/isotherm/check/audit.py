@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from ..backup import copies
 from ..backup.doubles import are_hot
 from ..catalog.iceberg import IcebergCatalog
-from ..control import intents, inventory, parts, pins, removals, tags
+from ..control import intents, inventory, journal, parts, pins, removals, tags
 from ..control.pins import PinRow
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError
@@ -21,11 +22,13 @@ from ..model.part import Location, Part
 from ..model.tier import CLASSES
 from ..storage.base import Storage
 from ..warehouse.base import Transaction
-from . import journal
+from . import journal as chain
 from .reading import Readings
 
 BACKUP = "Put it back from a backup."
 APPLY = "isotherm apply"
+RENEWS = "Whatever changes something renews it: isotherm apply, for one."
+UNREAD = "Look at it. If control is as it should be, nobody reads it: remove it by hand."
 Watch = Callable[[int, int], None]
 
 
@@ -107,6 +110,7 @@ class Auditor:
             found += self._doubles(dataset, own)
         found += self._orphans()
         found += self._half_done()
+        found += self._copy()
         rows, said = self._journal(names)
         return Audited(
             len({(part.dataset, part.period) for part in every}),
@@ -209,13 +213,13 @@ class Auditor:
         hot = inventory.matching(self.tx, dataset, type_, "TRUE")
         for part in kept:
             place = part.readable_location
-            if hot.get(part.period, 0) < part.rows or not part.readable_at(self.now):
+            if 2 * hot.get(part.period, 0) <= part.rows or not part.readable_at(self.now):
                 continue
             with suppress(IsothermError):  # what cannot be read is said of the object
                 if are_hot(self.tx, self.storage, dataset, [part.period], [place], part.rows):
                     yield Finding(
                         f"object {place}, {part.period} of {dataset.name}",
-                        f"has {part.rows} rows that are all in {dataset.table} as well",
+                        f"has {part.rows} rows, most of which are in {dataset.table} as well",
                         f"If that came from a backup, delete those of {part.period} there.",
                     )
 
@@ -233,13 +237,36 @@ class Auditor:
                 for item in self.storage.list(tier):
                     if item.key.endswith(".parquet") and item not in needed | begun | going:
                         yield Finding(
-                            f"object {item}", "is nobody's", "Look at it, and remove it by hand."
+                            f"object {item}",
+                            "is nobody's",
+                            UNREAD,
                         )
             except IsothermError as error:
                 if tier in used:  # a folder of a class that has no object need not be there
                     yield Finding(
                         f"the objects of {tier}", f"cannot be listed: {error.message}", ""
                     )
+
+    def _copy(self) -> Iterator[Finding]:
+        """Yield what is wrong with the store's copy of control."""
+        try:
+            there = copies.every(self.storage)
+        except IsothermError as error:
+            yield Finding("the store's copy of control", f"cannot be listed: {error.message}", "")
+            return
+        head = journal.head(self.tx)
+        if not any(copies.is_in(self.tx, copy) or copy.rows > head.seq for copy in there):
+            yield Finding("the store's copy of control", "is missing", RENEWS)
+        elif not any(copy.rows >= head.seq for copy in there):
+            behind = head.seq - max(copy.rows for copy in there)
+            yield Finding("the store's copy of control", f"is {behind} journal rows behind", RENEWS)
+        for copy in there:
+            if copy.rows <= head.seq and not copies.is_in(self.tx, copy):
+                yield Finding(
+                    f"object {copy.location}",
+                    "is a copy of control with another history than this one",
+                    "Has the warehouse come back from a backup? See docs/operations.md.",
+                )
 
     def _half_done(self) -> Iterator[Finding]:
         for intent in intents.in_state(self.tx, intents.OPEN):
@@ -248,7 +275,7 @@ class Auditor:
 
     def _journal(self, datasets: Iterable[str]) -> tuple[int, list[Finding]]:
         try:
-            head, _ = journal.verify(self.tx, self.catalog, datasets)
+            head, _ = chain.verify(self.tx, self.catalog, datasets)
         except IsothermError as error:
             return 0, [Finding("the journal", error.message, error.hint or BACKUP)]
         return head.seq, []

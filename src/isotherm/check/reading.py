@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -101,8 +101,11 @@ class Readings:
 
     def _known(self, session: Session) -> dict[str, str]:
         """Read what the last audit has written; of one that is broken nothing is known."""
-        found: Mapping[str, str] = {}
-        with suppress(ValueError):
-            if self._old:
-                found = json.loads(copies.read(session, self._storage, self._old[-1]))
-        return dict(found)
+        if not self._old:
+            return {}
+        try:
+            found = json.loads(copies.read(session, self._storage, self._old[-1]))
+        except Exception:  # it is broken, or another audit has just replaced it
+            return {}
+        right = isinstance(found, dict) and all(isinstance(when, str) for when in found.values())
+        return found if right else {}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -114,6 +114,8 @@ def attach(session: Session, path: str, field_ids: Mapping[str, int]) -> None:
     if not field_ids:
         return
     types = {column.name: column.type for column in session.parquet_columns(path).values()}
+    if hides_row_numbers(types):
+        return
     chosen = {name: id_ for name, id_ in field_ids.items() if types.get(name) in KINDS}
     source = f"read_parquet({text(path)}, hive_partitioning = false)"
     first = f"FILTER (WHERE file_row_number < {GROUP_ROWS})"
@@ -129,6 +131,11 @@ def attach(session: Session, path: str, field_ids: Mapping[str, int]) -> None:
         places = min(wanted, BITS_AT_MOST // groups)
         made.append((id_, types[name], places, _made(session, source, name, places, groups)))
     _insert(Path(path), rows, engine(session), made)
+
+
+def hides_row_numbers(names: Iterable[str]) -> bool:
+    """Say whether a column has the name by which the engine knows the rows of a file."""
+    return any(name.lower() == "file_row_number" for name in names)
 
 
 def _insert(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..backup import copies, manifests
 from ..catalog.iceberg import Pin
 from ..control import intents, journal, parts, pins, removals, requests
-from ..model.errors import ConflictError
+from ..model.errors import ConflictError, StorageError
 from ..plan.plan import Kind
 from .base import Act, Ports
 
@@ -38,6 +40,7 @@ class Recorder:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self._told: int | None = None
+        self._telling: int | None = None
 
     def __call__(self, act: Act) -> None:
         """Write everything that the commit makes true.
@@ -46,21 +49,32 @@ class Recorder:
             ConflictError: a recoverer has given up the move.
 
         """
+        self._telling = self._told
         _record(act)
         change = act.change
-        if not (change.add or change.remove or act.pin):
-            return  # the journal's rows come with the next one
+        if change.add or change.remove or act.pin:
+            self._tell(act)
+        else:  # nothing of the store has changed: the move is not to fail for it
+            with suppress(StorageError):
+                self._tell(act)
+
+    def done(self) -> None:
+        """Know that the commit took place: what was told of it need not be told again."""
+        self._told, self._telling = self._telling, None
+
+    def _tell(self, act: Act) -> None:
+        """Put the manifest, in which the journal goes on from what the store knows."""
         if self._told is None:
             newest = copies.newest(self.ports.storage)
             self._told = newest.rows if newest else 0
-        self._told = manifests.put(
+        self._telling = manifests.put(
             act.tx,
             self.ports.storage,
             dataset=act.dataset.name,
             move=act.id,
             kind=act.move.kind.value,
-            removed=change.remove,
-            added=change.add,
+            removed=act.change.remove,
+            added=act.change.add,
             since=self._told,
         )
 

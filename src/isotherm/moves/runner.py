@@ -106,6 +106,7 @@ class Runner:
                 raise
             if failure:
                 raise failure from error
+        self._record.done()
         outcome = Outcome(move, act.id, rows_of(act), sum(part.bytes for part in act.change.add))
         self._after(order[commit + 1 :], move)
         return outcome

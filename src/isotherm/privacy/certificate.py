@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,13 @@ def read(text: str) -> dict[str, Any]:
     return said
 
 
-def lines(certificate: Mapping[str, Any]) -> list[str]:
-    """Return a certificate as its lines of JSON, as it is written for people."""
-    return json.dumps(certificate, indent=2).splitlines()
+def difference(said: Mapping[str, Any], signed: Mapping[str, Any]) -> str:
+    """Say in which line of JSON, as it is written for people, a certificate was changed."""
+    pairs = zip_longest(*(json.dumps(item, indent=2).splitlines() for item in (said, signed)))
+    for number, (found, right) in enumerate(pairs, start=1):
+        if found != right:
+            return f"Line {number} is {(found or '').strip()}, and was {(right or '').strip()}"
+    return ""
 
 
 def digest(certificate: Mapping[str, Any]) -> str:

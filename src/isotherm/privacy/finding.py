@@ -11,6 +11,7 @@ from ..catalog.iceberg import IcebergCatalog
 from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.failures import DAMAGE, failure
+from ..engine.filters import hides_row_numbers
 from ..engine.matching import as_they_are_kept, belongs_to, held, naming, to_correct
 from ..engine.sql import listed
 from ..model.correction import NewValues
@@ -93,7 +94,23 @@ class Finder:
 
         """
         types, table = self._types(), self.dataset.table
-        for name, _ in changes:
+        if changes and (computed := self.tx.computed(table)):
+            raise RequestError(
+                f"{table} computes {', '.join(sorted(computed))} from other columns, and cold rows "
+                "would not follow",
+                hint="Nothing was changed. A table with such columns cannot be corrected.",
+            )
+        for name, value in changes:
+            if (
+                name in dict(self.dataset.cast)
+                or types.get(name) == "BLOB"
+                or "\0" in (value or "")
+            ):
+                raise RequestError(
+                    f"{name} of {table} cannot be given this value rightly in all tiers: it is "
+                    f"{types.get(name)}, or kept as another type, or the value has a zero byte",
+                    hint="Nothing was changed.",
+                )
             if name == self.dataset.clock:
                 raise RequestError(
                     f"{name} is the clock of {self.dataset.name}: a row with another one would "
@@ -177,6 +194,11 @@ class Finder:
         known = self.catalog.columns(dataset.name)
         names = names_now((column.name for column in known.values()), dataset.renamed)
         wanted = dict.fromkeys((dataset.clock, *dataset.subject, *(n for n, _ in changes)))
+        if any(name.lower() == "filename" for name in wanted):
+            raise RequestError(
+                f"a column of {dataset.name} is called filename, by which the engine knows objects",
+                hint="Rename the column.",
+            )
         columns = {
             id_: Column(names[column.name], column.type)
             for id_, column in known.items()
@@ -184,7 +206,7 @@ class Finder:
         }
         files = {_end(self.storage.url(part.readable_location)): part for part in parts_}
         where: Mapping[Rows | None, list[Part]] = {None: list(parts_)}
-        if self.by_filters:
+        if self.by_filters and not hides_row_numbers(names.values()):
             with self._blaming(parts_):
                 where = may_have(session, self.storage, parts_, subjects, columns)
         if not where:

@@ -129,6 +129,10 @@ class Storage(Protocol):
         """What it can do with classes, tags and rules of its own; None if it has none."""
         ...
 
+    def hurried(self) -> Storage:
+        """Return the same store, as one who would rather go on without it uses it."""
+        ...
+
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the store this lake's own, where it is new.
 

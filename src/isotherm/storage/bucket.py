@@ -53,16 +53,17 @@ class Bucket:
     Args:
         address: The bucket, and the endpoint and region of a server that is not Amazon's. Keys
             come from the usual places of the SDK.
+        patient: Ask again, and wait long; else but twice, and not for long.
 
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, patient: bool = True) -> None:
         self._address = address
         with asking(address.place, "reached"):  # a profile that is not there, half a pair of keys
             self._session = boto3.Session(
                 profile_name=address.profile, region_name=address.region or _region_of(address)
             )
-            self.client = self._client()
+            self.client = self._client() if patient else self._client(attempts=2, timeout=5)
 
     def _client(self, attempts: int = ATTEMPTS, timeout: int = 60) -> Any:
         config = Config(

@@ -6,6 +6,7 @@ written to a class that can be read, and settled in the archive once it was read
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -44,6 +45,12 @@ class S3Storage:
     def classed(self) -> S3Storage:
         """Itself: S3 has classes, tags and rules."""
         return self
+
+    def hurried(self) -> S3Storage:
+        """Return the same store; requests that fail are made but once more."""
+        other = copy.copy(self)
+        other._bucket = Bucket(self.address, patient=False)
+        return other
 
     def claim(self, lake: str, used: Collection[str] = ()) -> None:
         """Make the prefix this lake's own, where it is new."""

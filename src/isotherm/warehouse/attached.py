@@ -149,6 +149,10 @@ class AttachedTransaction(ABC):
         """Return name and body, as a query, of the macros that the engine knows."""
         return ()
 
+    @abstractmethod
+    def computed(self, table: TableName) -> frozenset[str]:
+        """Return the columns that the warehouse computes from others."""
+
     def opaque(self, table: TableName) -> frozenset[str]:
         """Return the columns whose values the warehouse compares otherwise than the engine.
 

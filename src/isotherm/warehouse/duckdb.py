@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -109,6 +110,20 @@ class DuckDBTransaction(AttachedTransaction):
             return fresh.digest(select)
         finally:
             fresh.close()
+
+    def computed(self, table: TableName) -> frozenset[str]:
+        """Return the columns that DuckDB computes: by the words of the table's definition."""
+        found = self.execute(
+            "SELECT sql FROM duckdb_tables() WHERE database_name = current_database() "
+            "AND schema_name = ? AND table_name = ?",
+            [table.schema, table.name],
+        )
+        definition = str(found[0][0]) if found else ""
+        return frozenset(
+            column.name
+            for column in self.columns(table)
+            if re.search(rf'"?{re.escape(column.name)}"? [\w(), ]+ GENERATED ALWAYS AS', definition)
+        )
 
     def inserted(self, table: TableName, column: str) -> str | None:
         """Return a relation with one column of the rows that this transaction has inserted.

@@ -229,6 +229,10 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         types = catalog.columns(self.native, table)
         return {name: type_ for name, type_ in types if read_as_double(type_)}
 
+    def computed(self, table: TableName) -> frozenset[str]:
+        """Return the columns that the server computes itself."""
+        return catalog.computed(self.native, table)
+
     def scanned(self, table: TableName) -> str:
         """Return what the engine's plans call the table."""
         return table.name
@@ -283,30 +287,26 @@ class PostgresTransaction(_Connection, AttachedTransaction):
         return self.session.digest(select)
 
     def delete(self, table: TableName, condition: str) -> int:
-        """Delete the rows on the server; through the engine it takes five times as long.
-
-        Raises:
-            SchemaError: a constraint of the table forbids it, or a row that was taken has a value
-                that the engine has read as another one.
-
-        """
+        """Delete the rows on the server; through the engine it takes five times as long."""
         if table in self._taken:
             self._check_values(table, condition)
         return self._counted(table, f"DELETE FROM {name_of(table)} WHERE {condition}")
 
     def update(self, table: TableName, changes: NewValues, condition: str) -> int:
         """Give rows new values on the server, which knows its own types best."""
-        sets = assigned(changes)
-        return self._counted(table, f"UPDATE {name_of(table)} SET {sets} WHERE {condition}")
+        return self._counted(
+            table, f"UPDATE {name_of(table)} SET {assigned(changes)} WHERE {condition}"
+        )
 
     def _counted(self, table: TableName, statement: str) -> int:
         """Run a statement on the server, and return how many rows it has changed."""
-        tag = f"$isotherm_{secrets.token_hex(8)}$"
+        many = f"isotherm_{secrets.token_hex(8)}"  # no column is called that
         block = (
-            f"DO {tag} DECLARE many bigint; BEGIN {statement}; GET DIAGNOSTICS many = ROW_COUNT; "
-            f"PERFORM set_config('isotherm.changed', many::text, true); END {tag}"
+            f"DECLARE {many} bigint; BEGIN {statement}; GET DIAGNOSTICS {many} = ROW_COUNT; "
+            f"PERFORM set_config('isotherm.changed', {many}::text, true); END"
         )
-        self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(block)})")
+        tagged = f"DO ${many}$ {block} ${many}$"
+        self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(tagged)})")
         return int(self.native("SELECT current_setting('isotherm.changed')")[0][0])
 
     def _check_values(self, table: TableName, condition: str) -> None:
