@@ -189,6 +189,15 @@ def test_who_is_in_no_filter_is_found_by_the_proof_and_forgotten(
     assert truth(lake, "rider_id = 4") == {}
 
 
+def test_a_column_called_as_the_engine_calls_the_rows_of_a_file_hides_nobody(
+    make_lake: MakeLake,
+) -> None:
+    lake = make_lake(CONFIG, clock=Clock())
+    run_sql(lake, TABLE.replace("i::INTEGER AS id", "900_000 AS file_row_number"))
+    age(lake)
+    assert sum(find(lake, "rider_id=4").cold.values()) == sum(truth(lake, "rider_id = 4").values())
+
+
 def test_a_missing_object_is_told(make_lake: MakeLake) -> None:
     lake = made(make_lake)
     part = lake.inventory("trips").parts[0]

@@ -14,6 +14,7 @@ import isotherm
 from ageing import Clock, age, policy, tiers_of, untidy
 from command_line import CommandLine, words
 from conftest import MakeLake, lake_at, run_sql
+from databases import PostgresServer
 from isotherm.control import erasures
 from isotherm.erasing import Erased
 from isotherm.lake import Lake
@@ -200,6 +201,60 @@ def test_a_column_that_is_compared_otherwise_hot_than_cold_is_refused(
     run_sql(lake, "ALTER TABLE trips ADD COLUMN note JSON")
     with pytest.raises(RequestError, match="could not be said rightly"):
         lake.erasing.ask("trips", [THREE], "FIX-1", changes=(("note", "{}"),))
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("ALTER TABLE trips ADD CONSTRAINT short CHECK (length(email) < 9)", "short"),
+        ("ALTER TABLE trips ALTER COLUMN fare SET NOT NULL", "fare"),
+        (
+            "ALTER TABLE trips ADD low TEXT GENERATED ALWAYS AS (lower(email)) STORED",
+            "computes low",
+        ),
+    ],
+)
+def test_what_the_table_does_not_allow_is_found_before_anything_is_changed(
+    request: pytest.FixtureRequest, postgres: PostgresServer, made: str, said: str
+) -> None:
+    lake = lake_at(request, "postgres", CONFIG, clock=Clock(datetime(2019, 7, 1)))
+    run_sql(lake, *TABLE)
+    with postgres.connect(lake.config.warehouse.url) as connection:
+        connection.execute(made)  # type: ignore[arg-type]
+    age(lake)
+    before = {part.id for part in lake.inventory("trips").parts}
+    lake.erasing.new_key()
+    with pytest.raises((RequestError, SchemaError), match=said):
+        lake.erasing.ask("trips", [THREE], "FIX-1", changes=NEW)
+    with lake.warehouse.snapshot() as tx:
+        assert erasures.every(tx) == ()
+    assert {part.id for part in lake.inventory("trips").parts} == before
+
+
+def test_a_column_that_duckdb_computes_keeps_a_table_from_being_corrected(
+    make_lake: MakeLake,
+) -> None:
+    lake = make_lake(CONFIG, clock=Clock(datetime(2019, 7, 1)))
+    run_sql(
+        lake,
+        "CREATE TABLE trips (pickup TIMESTAMP, rider_id INTEGER, email VARCHAR, "
+        'fare DECIMAL(9,2), "lo w" VARCHAR GENERATED ALWAYS AS (lower(email)))',
+        "INSERT INTO trips VALUES (TIMESTAMP '2019-06-01', 3, 'R', 1)",
+    )
+    lake.erasing.new_key()
+    with pytest.raises(RequestError, match="computes lo w from other columns"):
+        lake.erasing.ask("trips", [THREE], "FIX-1", changes=NEW)
+
+
+def test_a_column_that_is_kept_as_another_type_cannot_be_corrected(make_lake: MakeLake) -> None:
+    cast = '\n[datasets.trips.cast]\nfare = "DECIMAL(9,1)"\n'
+    lake = make_lake(CONFIG + cast, clock=Clock(datetime(2019, 7, 1)))
+    run_sql(lake, *TABLE)
+    lake.erasing.new_key()
+    with pytest.raises(RequestError, match="kept as another type"):
+        lake.erasing.ask("trips", [THREE], "FIX-1", changes=(("fare", "1.25"),))
+    with pytest.raises(RequestError, match="zero byte"):
+        lake.erasing.ask("trips", [THREE], "FIX-1", changes=(("email", "a\0b"),))
 
 
 def test_the_command_corrects_and_says_how_far_it_is(

@@ -301,7 +301,7 @@ def check_not_behind(tx: Transaction, catalog: IcebergCatalog, datasets: Iterabl
     """
     for name in datasets:
         pin = pins.latest(tx, name)
-        if catalog.is_ahead(name, pin.metadata, pin.snapshot) if pin else catalog.exists(name):
+        if catalog.is_ahead(name, pin.metadata, pin.snapshot) if pin else catalog.has_moves(name):
             raise RequestError(
                 f"the Iceberg table of {name} knows of moves that came after what control would be "
                 "rebuilt from: rows would be missing",

@@ -147,6 +147,10 @@ class IcebergCatalog:
             self._catalog.register_table((NAMESPACE, dataset), metadata)
         return True
 
+    def has_moves(self, dataset: str) -> bool:
+        """Say whether `main` of the dataset's table shows the work of a move."""
+        return self.exists(dataset) and snapshots.is_made(self._table(dataset))
+
     def is_ahead(self, dataset: str, metadata: str, snapshot: int) -> bool:
         """Say whether `main` of the dataset's table has come after a snapshot, which a pin names.
 

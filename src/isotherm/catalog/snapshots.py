@@ -57,6 +57,12 @@ def look(table: Table) -> Seen:
     return Seen(table, frozenset(branches | made), table.metadata.current_snapshot_id)
 
 
+def is_made(table: Table) -> bool:
+    """Say whether a move has made what `main` is now: the first snapshot is empty, and nobody's."""
+    main = table.current_snapshot()
+    return main is not None and _move_of(main) is not None
+
+
 def register(
     table: Table,
     base: Pin,
