@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 @pytest.mark.parametrize(
-    ("story", "every"), [("unload", 2), ("append", 5), ("reload", 5), ("erase", 3), ("expire", 5)]
+    ("story", "every"), [("unload", 4), ("append", 9), ("reload", 9), ("erase", 5), ("expire", 9)]
 )
 def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, every: int, tmp_path: Path, postgres: PostgresServer
@@ -43,7 +43,7 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     assert steps.count("before commit") > 2
     found = {  # every step of them is tried on a folder, too
         f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
-        for number in range(1, len(steps) + 1, 3)
+        for number in range(1, len(steps) + 1, 6)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 

@@ -94,6 +94,8 @@ def test_somebody_is_forgotten_in_every_tier_and_nobody_else(anywhere: Lake) -> 
     said = json.loads(erased.request.certificate or "")
     assert sum(item["rows"] for item in said["removed"]) == len(before) - len(left)
     assert {item["tier"] for item in said["removed"]} >= {"hot", "STANDARD", "STANDARD_IA"}
+    hot = {item["where"]: item["rows"] for item in said["removed"] if item["tier"] == "hot"}
+    assert hot == {str(period or "hot"): rows for period, rows in found.hot.items()}
     assert said["second_search"]["rows"] == 0
     assert said["subjects"] == list(made.hashes)
     assert said["in_time"]

@@ -67,7 +67,7 @@ class Forgotten:
     """What one move has taken away.
 
     Attributes:
-        period: The partition; None is the warehouse, whatever the period.
+        period: The partition; None is rows that never age, or no partition's.
         kept: Rows of theirs that a case keeps.
         replaced: The objects that held them.
         searched: The parts that have none of them now but what holds keep: ids of the holds, by

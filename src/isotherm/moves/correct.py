@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from ..control import datasets, erasures
-from ..control.erasures import Forgotten
 from ..engine.matching import to_correct
 from ..engine.sql import quote, text
 from ..model.errors import ConflictError
 from ..model.schema import Column
-from ..model.tier import HOT
 from .erase import Erase
 
 
@@ -79,9 +77,8 @@ class Correct(Erase):
     def note(self) -> None:
         """Write down what was changed, and meet a hold that comes at the same time."""
         datasets.touch(self.tx, self.dataset.name)
-        found = self.looked_into() if not self.of_warehouse else None
-        noted = found or Forgotten(None, HOT.name, self.moved.rows)
-        erasures.note(self.tx, self.request.id, self.id, [noted])
+        found = self.out_of_warehouse() if self.of_warehouse else [self.looked_into()]
+        erasures.note(self.tx, self.request.id, self.id, found)
 
 
 def _corrected(column: Column, value: str | None, mine: str) -> str:

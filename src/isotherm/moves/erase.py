@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..control import datasets, erasures, holds
 from ..control.erasures import Forgotten
-from ..control.inventory import clock_of
+from ..control.inventory import clock_of, matching
 from ..engine.matching import belongs_to, held
 from ..engine.sql import listed, quote
 from ..model.errors import RequestError, VerifyError
@@ -89,6 +89,7 @@ class Erase(Act):
         if self.of_warehouse:
             self.check_table()
             self.moved = self.tx.session.digest(self.hot_rows())
+            self._hot = matching(self.tx, self.dataset, self.clock_type, self.condition())
             return
         verify_objects(self, self.sources)  # what is damaged is neither searched nor written anew
         self._looked = tuple(self._rewritten(part, n) for n, part in enumerate(self.sources))
@@ -124,7 +125,7 @@ class Erase(Act):
         """Write down what was taken away, and meet a hold that comes at the same time."""
         datasets.touch(self.tx, self.dataset.name)
         if self.of_warehouse:
-            found = [Forgotten(None, HOT.name, self.moved.rows)]
+            found = self.out_of_warehouse()
             if not erasures.keeps_quarantine(self.holds):
                 gone = erasures.drop_quarantined(self.tx, self.dataset.name, self.request.subjects)
                 found.append(Forgotten(None, "quarantine", gone))
@@ -183,6 +184,13 @@ class Erase(Act):
         return (
             f"SELECT {names} FROM {self.tx.relation(self.dataset.table)} WHERE {self.condition()}"
         )
+
+    def out_of_warehouse(self) -> list[Forgotten]:
+        """Return what was found in the warehouse, by period; rows that never age have none."""
+        return [
+            Forgotten(str(period) if period else None, HOT.name, rows)
+            for period, rows in self._hot.items()
+        ]
 
     def looked_into(self) -> Forgotten:
         """Return what was found in the objects, and what was done to them."""
