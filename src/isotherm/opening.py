@@ -15,7 +15,7 @@ from .backup import copies
 from .backup import rebuild as rebuilding
 from .backup.rebuild import Rebuilder, Rebuilt
 from .config import Config
-from .control import datasets, migrations, parts, pins
+from .control import datasets, dump, migrations, parts, pins
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
 
@@ -137,10 +137,12 @@ def rebuild_lake(
             with warehouse.transaction() as tx:
                 rebuilding.check_replaceable(tx, replace=replace)
                 source, words = rebuilding.source_of(tx, storage, Path(backup) if backup else None)
-                rebuilder = Rebuilder(tx, storage, config.datasets, source, words)
-                rebuilt = rebuilder.rebuild(now, whoami())
+                lake_id = dump.setting(tx, source, "lake")
+                storage.check(lake_id)
                 make_catalog_schema(config)
-                catalog = catalog_of(config, storage, rebuilt.lake)
+                catalog = catalog_of(config, storage, lake_id)
+                rebuilder = Rebuilder(tx, storage, catalog, config.datasets, source, words)
+                rebuilt = rebuilder.rebuild(now, whoami())
                 rebuilding.check_not_behind(tx, catalog, config.datasets)
         with warehouse.snapshot() as tx:
             heads = {name: pins.latest(tx, name) for name in config.datasets}

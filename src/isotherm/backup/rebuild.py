@@ -68,6 +68,7 @@ class Rebuilder:
 
     tx: Transaction
     storage: Storage
+    catalog: IcebergCatalog
     datasets: Mapping[str, Dataset]
     source: str
     words: str
@@ -76,13 +77,11 @@ class Rebuilder:
         """Replace control; nothing else is changed.
 
         Raises:
-            StorageError: the store is not there, is another lake's, or holds a broken manifest.
+            StorageError: the store is not there, or holds a broken manifest.
             ConfigError: what control is rebuilt from is of a newer Isotherm, or of another store.
 
         """
-        tx = self.tx
-        lake = dump.setting(tx, self.source, "lake")
-        self.storage.check(lake)
+        tx, lake = self.tx, self.catalog.lake
         told = manifests.every(tx.session, self.storage, lake)
         dump.replace_all(tx, self.source)
         migrations.check_store(tx, self.storage.place)
@@ -108,6 +107,9 @@ class Rebuilder:
 
     def _is_made(self, manifest: Manifest, later: Sequence[Manifest]) -> bool:
         """Say whether a move was committed."""
+        after = [other for other in later if other.dataset == manifest.dataset]
+        if any(self._is_main(other) for other in (manifest, *after)):
+            return True  # Iceberg's main never runs ahead of the pin
         ids = {part.id for part in manifest.added}
         if any(part.id in ids for other in later for part in other.removed):
             return True  # another one stands on it
@@ -122,6 +124,14 @@ class Rebuilder:
             gone = [part for part in manifest.removed if self.storage.size(part.objects[0]) is None]
             return bool(gone)
         return True
+
+    def _is_main(self, manifest: Manifest) -> bool:
+        """Say whether Iceberg's main is what a move has made."""
+        dataset, catalog = manifest.dataset, self.catalog
+        pinned = [json.loads(content) for name, content in manifest.rows if name == "pins"]
+        if not pinned or not catalog.exists(dataset):
+            return False
+        return catalog.head(dataset).snapshot == int(pinned[0]["snapshot"])
 
     def _replay(self, manifest: Manifest, committed: bool) -> None:
         """Write what a move has changed, or that it is still open."""
