@@ -91,6 +91,7 @@ def put(
             for name in ("intents", "pins", "removals", "forgotten")
         ),
         *([dump.rows("parts", f"id IN ({ids})")] if ids else []),
+        dump.rows("datasets", f"dataset = {text(dataset)}"),
         dump.rows("journal", f"seq > {since} OR seq IS NULL"),
     ]
     said = {

@@ -146,6 +146,8 @@ class Rebuilder:
                 if row["seq"] is None and not committed and row["event"] == "done":
                     continue
                 tx.execute("DELETE FROM isotherm.journal WHERE id = ?", [row["id"]])
+            elif name == "datasets":
+                tx.execute("DELETE FROM isotherm.datasets WHERE dataset = ?", [row["dataset"]])
             elif name == "intents" and not committed:
                 row |= {"state": intents.OPEN, "ended_at": None}
             elif not committed:
