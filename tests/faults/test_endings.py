@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,8 +103,11 @@ def test_an_interrupt_in_the_middle_of_a_copy_rolls_the_move_back(make_lake: Mak
             lake.apply(plan_of(lake), watch=Watch(step=watch))
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert raised.value.__notes__ == ["Rolled back: unload trips 2018-03 hot -> STANDARD"]
-    assert tiers_of(lake)["2018-03"] == "hot"
+    (note,) = raised.value.__notes__
+    # A signal that meets a finalizer is lost to Python; the next move's meets that one.
+    found = re.fullmatch(r"Rolled back: unload trips (\S+) hot -> STANDARD", note)
+    assert found
+    assert tiers_of(lake)[found[1]] == "hot"
     assert lake.sql("select count(*), sum(id) from trips").fetchall() == [
         (1_500_000, sum(range(1_500_000)))
     ]
