@@ -15,7 +15,7 @@ demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
 
 test: $(READY)  ## run the tests; they wait for servers half of the time, so there are more of them than cores
-	@$(if $(QUICK),TMPDIR=$(QUICK)) $(BIN)/pytest -n $(WORKERS) --dist worksteal -rs
+	@$(if $(QUICK),TMPDIR=$(QUICK)) $(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 1 -rs
 
 servers:  ## install the servers that tests use where they are: Debian packages, needs root
 	@echo "Installing Ceph's gateway, PostgreSQL and curl by apt-get; this needs root"
