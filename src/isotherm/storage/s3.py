@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,10 @@ class S3Storage:
 
     def hurried(self) -> S3Storage:
         """Return the same store; requests that fail are made but once more."""
+        return self._hurried
+
+    @cached_property
+    def _hurried(self) -> S3Storage:
         other = copy.copy(self)
         other._bucket = Bucket(self.address, patient=False)
         return other
