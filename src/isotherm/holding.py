@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from .backup import copies
 from .config import Config
 from .control import journal, migrations
-from .model.errors import ConflictError, StorageError
+from .model.errors import ConflictError, IsothermError
 from .storage.base import Storage
 from .warehouse.attached import AttachedWarehouse
 from .warehouse.lease import always
@@ -106,5 +106,5 @@ class Holding:
 
     def _keep(self) -> None:
         """Renew the store's copy of control; where that cannot be done now, the next one does."""
-        with suppress(StorageError, ConflictError):
+        with suppress(IsothermError):
             copies.keep(self.warehouse, self.storage.hurried())

@@ -15,7 +15,7 @@ from .backup import copies
 from .backup import rebuild as rebuilding
 from .backup.rebuild import Rebuilder, Rebuilt
 from .config import Config
-from .control import datasets, dump, migrations, parts, pins
+from .control import datasets, dump, migrations, parts
 from .engine.duckdb import DuckDBEngine
 from .lake import Lake
 
@@ -118,13 +118,25 @@ def rebuild_lake(
     """
     from .moves import recovery
 
-    file, now = Path(path).absolute(), clock()
-    if backup and not file.exists():
+    file, given = Path(path).absolute(), Path(backup) if backup else None
+    if given and not file.exists():
         engine = DuckDBEngine()
-        text = rebuilding.config_of(engine.session(), Path(backup))
+        text = rebuilding.config_of(engine.session(), given)
         engine.close()
         file.write_text(text, encoding="utf-8")
-    config = configuration.read(file)
+    rebuilt = _rebuilt(configuration.read(file), given, clock(), replace=replace, wait=wait)
+    with open_lake(path, wait=wait, clock=clock) as lake:
+        ports = lake.ports()
+        for name in lake.config.datasets:
+            recovery.publish(ports, name)
+        lake._seal()
+    return rebuilt
+
+
+def _rebuilt(
+    config: Config, backup: Path | None, now: datetime, *, replace: bool, wait: float
+) -> Rebuilt:
+    """Replace control, in one transaction, and have the catalogue match it."""
     warehouse = warehouse_of(config, wait=wait)
     try:
         storage = storage_of(config)
@@ -136,24 +148,14 @@ def rebuild_lake(
             saved = rebuilding.save_old(warehouse, config.folder, now) if replace else None
             with warehouse.transaction() as tx:
                 rebuilding.check_replaceable(tx, replace=replace)
-                source, words = rebuilding.source_of(tx, storage, Path(backup) if backup else None)
-                lake_id = dump.setting(tx, source, "lake")
-                storage.check(lake_id)
+                source, words = rebuilding.source_of(tx, storage, backup)
+                lake = dump.setting(tx, source, "lake")
+                storage.check(lake)
                 make_catalog_schema(config)
-                catalog = catalog_of(config, storage, lake_id)
+                catalog = catalog_of(config, storage, lake)
                 rebuilder = Rebuilder(tx, storage, catalog, config.datasets, source, words)
                 rebuilt = rebuilder.rebuild(now, whoami())
-                rebuilding.check_not_behind(tx, catalog, config.datasets)
-        with warehouse.snapshot() as tx:
-            heads = {name: pins.latest(tx, name) for name in config.datasets}
-        for name, pin in heads.items():
-            if pin:
-                catalog.adopt(name, pin.metadata, pin.snapshot)
+                rebuilding.match_catalogue(tx, catalog, config.datasets)
     finally:
         warehouse.close()
-    with open_lake(path, wait=wait, clock=clock) as lake:
-        ports = lake.ports()
-        for name in (name for name, pin in heads.items() if pin):
-            recovery.publish(ports, name)
-        lake._seal()
     return dataclasses.replace(rebuilt, saved=saved)

@@ -184,6 +184,37 @@ def test_an_audit_says_when_the_copy_is_missing_or_behind(
     assert found.what == "is 1 journal rows behind"
 
 
+def test_moves_beside_a_longer_history_tell_the_store_all_of_their_own(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = saved(lake)
+    for number in range(9):
+        lake.hold(f"CASE-{number}", "trips", reason="in the history that was given up")
+    back = go_back(lake, before)
+    back.pause("trips")
+    back.resume("trips")
+    (mine,) = (copy for copy in copies.every(back.storage) if copy.rows < 9)
+    monkeypatch.setattr(Holding, "_keep", lambda self: None)
+    age(back)
+    file = lose(back)
+    rebuilt = rebuild_lake(file, str(mine.location), clock=Clock())
+    assert (len(rebuilt.made) > 8, rebuilt.undone) == (True, ())
+    with isotherm.open(file, clock=Clock()) as found:
+        found.verify_journal()
+        assert ids(found) == EVERY
+
+
+def test_what_others_have_put_beside_the_copies_is_none_and_stays(lake: Lake) -> None:
+    (before,) = copies.every(lake.storage)
+    strangers = [Location(copies.PLACE, f"copies/{name}") for name in (".DS_Store", "1-2.parquet")]
+    for place in strangers:
+        copies.put(lake.storage, place, b"theirs")
+    lake.pause("trips")
+    (after,) = copies.every(lake.storage)
+    assert after > before
+    assert set(strangers) <= set(lake.storage.list(copies.PLACE))
+
+
 def test_rows_in_quarantine_of_another_copy_do_not_come_back(lake: Lake) -> None:
     stray = Location(copies.PLACE, f"{copies.QUARANTINE}/{1:020d}-1.parquet")
     staged = Path(lake.storage.stage(stray))

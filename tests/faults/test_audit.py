@@ -159,6 +159,8 @@ def test_rows_that_are_in_the_warehouse_and_in_an_object_are_named(plain: Lake) 
     assert f"has {part.rows} rows, most of which are in main.trips as well" in found
     run_sql(plain, "UPDATE trips SET id = -1 WHERE id = (SELECT min(id) FROM trips)")
     assert len(said(plain.audit())) == 1
+    run_sql(plain, "ALTER TABLE trips ADD COLUMN born_later INTEGER")
+    assert len(said(plain.audit())) == 1
     run_sql(plain, "DELETE FROM trips WHERE pickup >= '2018-05-02'")
     assert said(plain.audit()) == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ PLACE = "control"
 COPIES, QUARANTINE, MOVES = "copies", "quarantine", "moves"
 HASH = 16
 """So many digits of a hash tell histories apart."""
+_NAMED = re.compile(rf"{COPIES}/(\d{{12}})-(\d{{20}})-([0-9a-f]{{{HASH}}})\.parquet")
 BESIDE = "quarantine at"
 """What a copy's row is called that says where the rows in quarantine are."""
 CONFIG = "config"
@@ -53,10 +55,10 @@ class Copy:
         return Location(PLACE, f"{COPIES}/{self.rows:012d}-{self.made_at:020d}-{self.hash}.parquet")
 
     @classmethod
-    def of(cls, location: Location) -> Copy:
-        """Return the copy that lies somewhere."""
-        rows, made_at, hash_ = location.key.rpartition("/")[2].removesuffix(".parquet").split("-")
-        return cls(int(rows), int(made_at), hash_)
+    def at(cls, locations: Iterable[Location]) -> list[Copy]:
+        """Return the copies among some objects, the newest first; what else lies there is none."""
+        found = (_NAMED.fullmatch(item.key) for item in locations)
+        return sorted((cls(int(m[1]), int(m[2]), m[3]) for m in found if m), reverse=True)
 
 
 def keep(warehouse: Warehouse, storage: Storage) -> Copy:
@@ -72,7 +74,7 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
     for folder in (COPIES, QUARANTINE):
         storage.unstage(PLACE, folder)  # a process that was killed may have left some
     before = frozenset(storage.list(PLACE))
-    others = [Copy.of(item) for item in before if _is_of(item, COPIES)]
+    others = Copy.at(before)
     with warehouse.snapshot() as tx:
         head = journal.head(tx)
         made_at = max([time.time_ns(), *(other.made_at + 1 for other in others)])
@@ -94,12 +96,7 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
 
 def every(storage: Storage) -> list[Copy]:
     """Return the copies on the store, the newest first."""
-    return sorted((Copy.of(item) for item in storage.list(PLACE, COPIES)), reverse=True)
-
-
-def newest(storage: Storage) -> Copy | None:
-    """Return the newest copy on the store; None if there is none."""
-    return next(iter(every(storage)), None)
+    return Copy.at(storage.list(PLACE, COPIES))
 
 
 def files_of(session: Session, storage: Storage, copy: Copy) -> list[str]:

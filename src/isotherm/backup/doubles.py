@@ -9,9 +9,10 @@ from ..engine.sql import quote, within
 from ..model.dataset import Dataset
 from ..model.part import Location
 from ..model.period import Period, ranges
-from ..model.schema import cold_columns
+from ..model.schema import Column, cold_columns
 from ..model.tier import STANDARD, TIERS
 from ..storage.base import Storage
+from ..warehouse.attached import translated
 from ..warehouse.base import Transaction
 
 
@@ -37,17 +38,36 @@ def are_hot(
     if not columns:
         return False
     clock_type = clock_of(dataset, columns).type
-    there = " OR ".join(
+    hot = " OR ".join(
         f"({within(dataset, clock_type, first, last)})" for first, last in ranges(periods)
     )
+    source = f"{tx.relation(dataset.table)} WHERE {hot}"
+    with translated():
+        there = int(tx.session.execute(f"SELECT count(*) FROM {source}")[0][0])
+        if 2 * there <= rows or any(TIERS.get(o.tier, STANDARD).archived for o in objects):
+            return 2 * there > rows
+        return 2 * _in_both(tx, storage, dataset, columns, objects, source) > rows
+
+
+def _in_both(
+    tx: Transaction,
+    storage: Storage,
+    dataset: Dataset,
+    columns: Sequence[Column],
+    objects: Sequence[Location],
+    source: str,
+) -> int:
+    """Count the rows that are alike in the columns that all objects have, and the table still."""
+    session, urls = tx.session, [storage.url(item) for item in objects]
+    written = [{column.name for column in session.parquet_columns(url).values()} for url in urls]
     kept = cold_columns(dataset.name, dataset.table, columns, dict(dataset.cast))
-    chosen = ", ".join(f"{quote(c.name)}::{c.type} AS {quote(c.name)}" for c in kept)
-    hot = f"SELECT {chosen} FROM {tx.relation(dataset.table)} WHERE {there}"
-    session = tx.session
-    if 2 * int(session.execute(f"SELECT count(*) FROM ({hot})")[0][0]) <= rows:
-        return False
-    if any(TIERS.get(item.tier, STANDARD).archived for item in objects):
-        return True
-    cold = f"SELECT {chosen} FROM {session.parquet([storage.url(item) for item in objects])}"
-    both = session.execute(f"SELECT count(*) FROM ({cold} INTERSECT ALL {hot})")
-    return 2 * int(both[0][0]) > rows
+    chosen = ", ".join(
+        f"{quote(c.name)}::{c.type} AS {quote(c.name)}"
+        for c in kept
+        if all(c.name in names for names in written)
+    )
+    if not chosen:
+        return 0
+    cold = f"SELECT {chosen} FROM {session.parquet(urls)}"
+    hot = f"SELECT {chosen} FROM {source}"
+    return int(session.execute(f"SELECT count(*) FROM ({cold} INTERSECT ALL {hot})")[0][0])

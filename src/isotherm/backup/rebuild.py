@@ -231,17 +231,6 @@ def config_of(session: Session, backup: Path) -> str:
     return str(found[0][0])
 
 
-def is_empty(tx: Transaction) -> bool:
-    """Say whether control knows of nothing: it may be replaced unasked."""
-    there = dump.tables(tx)
-    if not there:
-        return True
-    told = {"pins", "parts", "journal"}
-    return told <= there and not tx.execute(
-        " UNION ALL ".join(f"SELECT 1 FROM isotherm.{name}" for name in sorted(told)) + " LIMIT 1"
-    )
-
-
 def source_of(tx: Transaction, storage: Storage, backup: Path | None) -> tuple[str, str]:
     """Choose what control is rebuilt from: the newer one of the store's copy and a backup.
 
@@ -304,21 +293,26 @@ def _one_history(tx: Transaction, storage: Storage, there: Sequence[Copy]) -> Co
     return last
 
 
-def check_not_behind(tx: Transaction, catalog: IcebergCatalog, datasets: Iterable[str]) -> None:
-    """Check that Iceberg does not know of moves that control, as it was rebuilt, does not.
+def match_catalogue(tx: Transaction, catalog: IcebergCatalog, datasets: Iterable[str]) -> None:
+    """Have the catalogue name the table of each pin, where it has lost it or is behind.
+
+    Before control's commit: who is killed in between rebuilds again, and finds it done.
 
     Raises:
-        RequestError: it does.
+        RequestError: Iceberg knows of moves that control, as it was rebuilt, does not.
 
     """
-    for name in datasets:
-        pin = pins.latest(tx, name)
+    heads = {name: pins.latest(tx, name) for name in datasets}
+    for name, pin in heads.items():
         if catalog.is_ahead(name, pin.metadata, pin.snapshot) if pin else catalog.has_moves(name):
             raise RequestError(
                 f"the Iceberg table of {name} knows of moves that came after what control would be "
                 "rebuilt from: rows would be missing",
                 hint="Nothing was changed. Rebuild from a newer backup, or from the store's copy.",
             )
+    for name, pin in heads.items():
+        if pin:
+            catalog.adopt(name, pin.metadata, pin.snapshot)
 
 
 def _rows_of(tx: Transaction, backup: Path) -> int:

@@ -337,6 +337,15 @@ class IcebergCatalog:
         return table
 
 
+def lost(dataset: str) -> StorageError:
+    """Say that the catalogue has not the table that a pin names."""
+    return StorageError(
+        f"the catalogue has lost the Iceberg table of {dataset}",
+        hint="Queries still read the cold rows. Have it registered again: isotherm rebuild "
+        "--replace",
+    )
+
+
 def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpec:
     names = {field.name for field in fields}
     clock_id = next(field.field_id for field in fields if field.name == clock)

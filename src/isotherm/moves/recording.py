@@ -65,8 +65,8 @@ class Recorder:
     def _tell(self, act: Act) -> None:
         """Put the manifest, in which the journal goes on from what the store knows."""
         if self._told is None:
-            newest = copies.newest(self.ports.storage)
-            self._told = newest.rows if newest else 0
+            there = copies.every(self.ports.storage)
+            self._told = max((copy.rows for copy in there if copies.is_in(act.tx, copy)), default=0)
         self._telling = manifests.put(
             act.tx,
             self.ports.storage,

@@ -11,11 +11,11 @@ from enum import Enum
 from functools import partial
 
 from ..backup.copies import manifest_of
-from ..catalog.iceberg import Pin
+from ..catalog.iceberg import Pin, lost
 from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
 from ..model.dataset import Dataset
-from ..model.errors import ConflictError, IsothermError, StorageError
+from ..model.errors import ConflictError, IsothermError
 from ..model.part import Location
 from .base import Ports
 
@@ -101,10 +101,7 @@ def publish(ports: Ports, dataset: str) -> None:
         moves = seen.moves if seen else ()
         ended = [move for move in moves if intents.state(tx, move) != intents.OPEN]
     if seen is None and pin:
-        raise StorageError(
-            f"the catalogue has lost the Iceberg table of {dataset}",
-            hint="Put the catalogue back from a backup. Queries still read the cold rows.",
-        )
+        raise lost(dataset)
     if seen is None:
         return
     head = Pin(pin.metadata, pin.snapshot) if pin else ports.catalog.head(dataset)

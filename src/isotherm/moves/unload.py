@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ..catalog.iceberg import lost
 from ..control import pins
 from ..engine.sql import listed, quote
-from ..model.errors import ConflictError, SchemaError, StorageError, VerifyError
+from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.tier import STANDARD
@@ -87,10 +88,7 @@ class Unload(Act):
         """Make the dataset's Iceberg table fit the columns, and return their field ids."""
         catalog, dataset, name = self.ports.catalog, self.dataset, self.dataset.name
         if not catalog.exists(name) and pins.latest(self.tx, name):
-            raise StorageError(
-                f"the catalogue has lost the Iceberg table of {name}",
-                hint="Put the catalogue back from a backup. Queries still read the cold rows.",
-            )
+            raise lost(name)
         url = self.ports.storage.metadata_url(name)
         catalog.create(name, self.cold, dataset.clock, dataset.unit, url)
         check_drift(dataset, catalog.columns(name).values(), self.cold)
