@@ -191,10 +191,10 @@ def test_moves_beside_a_longer_history_tell_the_store_all_of_their_own(
     for number in range(9):
         lake.hold(f"CASE-{number}", "trips", reason="in the history that was given up")
     back = go_back(lake, before)
-    back.pause("trips")
-    back.resume("trips")
+    back.hold("CASE-10", "trips", reason="in the other one")
     (mine,) = (copy for copy in copies.every(back.storage) if copy.rows < 9)
     monkeypatch.setattr(Holding, "_keep", lambda self: None)
+    back.release("CASE-10")
     age(back)
     file = lose(back)
     rebuilt = rebuild_lake(file, str(mine.location), clock=Clock())

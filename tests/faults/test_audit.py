@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_objects import delete, flip_a_bit, part_of, path_of, swap, truncate
@@ -48,6 +49,18 @@ def plain(make_lake: MakeLake) -> Lake:
     run_sql(made, TABLE)
     age(made)
     return made
+
+
+def on_moto(
+    make_lake: MakeLake, s3_server: Callable[[str], S3Server]
+) -> tuple[Lake, Any, dict[str, str]]:
+    """Make a lake in a bucket of moto; return it with a client, and what names the bucket."""
+    server = s3_server("moto")
+    bucket = server.bucket()
+    lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{CONFIG}', clock=Clock())
+    run_sql(lake, TABLE)
+    age(lake)
+    return lake, server.client(), {"Bucket": bucket}
 
 
 def said(audited: Audited) -> list[str]:
@@ -136,13 +149,9 @@ def test_the_command_line_says_one_line_or_what_is_wrong(cold: CommandLine) -> N
 def test_an_object_that_somebody_else_has_archived_is_found(
     make_lake: MakeLake, s3_server: Callable[[str], S3Server]
 ) -> None:
-    server = s3_server("moto")
-    bucket, client = server.bucket(), server.client()
-    lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{CONFIG}', clock=Clock())
-    run_sql(lake, TABLE)
-    age(lake)
+    lake, client, name = on_moto(make_lake, s3_server)
     part = part_of(lake, "2018-05")
-    name = {"Bucket": bucket, "Key": f"lake/{part.location}"}
+    name["Key"] = f"lake/{part.location}"
     client.copy_object(**name, CopySource=name, StorageClass="DEEP_ARCHIVE")
     found = said(lake.audit(share=0.0))
     assert found == [
@@ -168,13 +177,9 @@ def test_rows_that_are_in_the_warehouse_and_in_an_object_are_named(plain: Lake) 
 def test_tags_that_somebody_has_taken_away_are_found_and_written_anew(
     make_lake: MakeLake, s3_server: Callable[[str], S3Server]
 ) -> None:
-    server = s3_server("moto")
-    bucket, client = server.bucket(), server.client()
-    lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{CONFIG}', clock=Clock())
-    run_sql(lake, TABLE)
-    age(lake)
+    lake, client, name = on_moto(make_lake, s3_server)
     part = part_of(lake, "2018-05")
-    client.delete_object_tagging(Bucket=bucket, Key=f"lake/{part.location}")
+    client.delete_object_tagging(**name, Key=f"lake/{part.location}")
     (found,) = said(lake.audit(share=0.0))
     assert f"{part.location}, 2018-05 of trips has not the tags" in found
     assert "gave it: ageing=14" in found

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import isotherm
-from ageing import Clock, age, policy, set_config
+from ageing import Clock, age, set_config
 from conftest import MakeLake, run_sql
 from databases import PostgresServer
-from isotherm.erasing import Erased
 from isotherm.lake import Lake
 from isotherm.model.errors import ConflictError, IsothermError, RequestError
 from isotherm.model.period import Duration, Period
@@ -21,18 +20,15 @@ from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits, Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
+from riders import NOW, THREE, about_riders, finish
 
-NOW = datetime(2019, 7, 1)
-WARM = policy(STANDARD="6 months").replace(
-    'clock = "pickup"', 'clock = "pickup"\nsubject = ["rider_id", "email"]'
-)
+WARM = about_riders(STANDARD="6 months")
 ARCHIVE = WARM.replace('STANDARD = "6 months"', 'GLACIER = "6 months"')
 TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 18) HOUR AS pickup, "
     "i::INTEGER AS id, (i % 10)::INTEGER AS rider_id, 'r' || (i % 10) || '@x.org' AS email "
     "FROM range(200) t(i)"
 )
-THREE = DataSubject.parse("rider_id=3")
 MARCH = Period.parse("2018-03")
 
 
@@ -52,15 +48,6 @@ def reopened(lake: Lake, config: str) -> Lake:
 def later(lake: Lake, hours: int = 2) -> None:
     assert isinstance(lake.clock, Clock)
     lake.clock.forward(timedelta(hours=hours))
-
-
-def finish(lake: Lake, case: str = "DSR") -> Erased:
-    for _ in range(4):
-        erased = lake.erasing.run(case)
-        if erased.request.proven_at:
-            return erased
-        later(lake)
-    raise AssertionError(erased.waits_for)
 
 
 def left_of(lake: Lake, rider: int = 3) -> int:

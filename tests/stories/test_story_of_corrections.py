@@ -5,56 +5,35 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import isotherm
-from ageing import Clock, age, policy, tiers_of, untidy
+from ageing import Clock, age, tiers_of, untidy
 from command_line import CommandLine, words
 from conftest import MakeLake, lake_at, run_sql
 from databases import PostgresServer
 from isotherm.control import erasures
-from isotherm.erasing import Erased
 from isotherm.lake import Lake
 from isotherm.model.correction import NewValues
 from isotherm.model.errors import RequestError, SchemaError
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy.page import page
+from riders import CONFIG, NOW, TABLE, THREE, finish, riding
 
-CONFIG = policy(STANDARD="6 months", STANDARD_IA="9 months", GLACIER="12 months").replace(
-    'clock = "pickup"', 'clock = "pickup"\nsubject = ["rider_id", "email"]'
-)
-TABLE = (
-    "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 18) HOUR AS pickup, "
-    "i::INTEGER AS id, (i % 10)::INTEGER AS rider_id, 'r' || (i % 10) || '@x.org' AS email, "
-    "((i % 97) * 1.25)::DECIMAL(9,2) AS fare FROM range(700) t(i)",
-    "INSERT INTO trips VALUES (NULL, 1000, 3, 'r3@x.org', 1), (NULL, 1001, 4, 'r4@x.org', 1)",
-)
-THREE = DataSubject.parse("rider_id=3")
 NEW: NewValues = (("email", "it's\\new@x.org"), ("fare", None))
 
 
 @pytest.fixture(params=["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
 def anywhere(request: pytest.FixtureRequest) -> Lake:
-    return filled(lake_at(request, request.param, CONFIG, clock=Clock(datetime(2019, 7, 1))))
+    return riding(request)
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def lake(request: pytest.FixtureRequest) -> Lake:
-    return filled(lake_at(request, request.param, CONFIG, clock=Clock(datetime(2019, 7, 1))))
-
-
-def filled(made: Lake) -> Lake:
-    """Give a lake hot, cold, archived and restored rows, and rows that never age."""
-    run_sql(made, *TABLE)
-    age(made)
-    made.apply(made.restore_plan("trips", [Period.parse("2018-04")], Duration.parse("30d")))
-    assert set(tiers_of(made).values()) == {"hot", "STANDARD", "STANDARD_IA", "GLACIER"}
-    made.erasing.new_key()
-    return made
+    return riding(request)
 
 
 def everything(lake: Lake) -> Counter[tuple[object, ...]]:
@@ -63,18 +42,6 @@ def everything(lake: Lake) -> Counter[tuple[object, ...]]:
     if closed:
         lake.apply(lake.restore_plan("trips", sorted(set(closed)), Duration.parse("1d")))
     return Counter(lake.sql("SELECT id, pickup, rider_id, email, fare FROM trips").fetchall())
-
-
-def finish(lake: Lake, case: str) -> Erased:
-    """Go on until it is proven, while time passes."""
-    clock = lake.clock
-    assert isinstance(clock, Clock)
-    for _ in range(9):
-        erased = lake.erasing.run(case)
-        if erased.request.proven_at:
-            return erased
-        clock.forward(timedelta(hours=2))
-    raise AssertionError(erased.waits_for)
 
 
 def test_rows_are_corrected_in_every_tier_and_nothing_else_changes(anywhere: Lake) -> None:
@@ -197,7 +164,9 @@ def test_what_cannot_be_corrected_is_refused_and_nothing_is_written_down(
 def test_a_column_that_is_compared_otherwise_hot_than_cold_is_refused(
     request: pytest.FixtureRequest,
 ) -> None:
-    lake = filled(lake_at(request, "postgres", CONFIG, clock=Clock(datetime(2019, 7, 1))))
+    lake = lake_at(request, "postgres", CONFIG, clock=Clock(NOW))
+    run_sql(lake, *TABLE)
+    lake.erasing.new_key()
     run_sql(lake, "ALTER TABLE trips ADD COLUMN note JSON")
     with pytest.raises(RequestError, match="could not be said rightly"):
         lake.erasing.ask("trips", [THREE], "FIX-1", changes=(("note", "{}"),))
@@ -217,7 +186,7 @@ def test_a_column_that_is_compared_otherwise_hot_than_cold_is_refused(
 def test_what_the_table_does_not_allow_is_found_before_anything_is_changed(
     request: pytest.FixtureRequest, postgres: PostgresServer, made: str, said: str
 ) -> None:
-    lake = lake_at(request, "postgres", CONFIG, clock=Clock(datetime(2019, 7, 1)))
+    lake = lake_at(request, "postgres", CONFIG, clock=Clock(NOW))
     run_sql(lake, *TABLE)
     with postgres.connect(lake.config.warehouse.url) as connection:
         connection.execute(made)  # type: ignore[arg-type]
@@ -234,7 +203,7 @@ def test_what_the_table_does_not_allow_is_found_before_anything_is_changed(
 def test_a_column_that_duckdb_computes_keeps_a_table_from_being_corrected(
     make_lake: MakeLake,
 ) -> None:
-    lake = make_lake(CONFIG, clock=Clock(datetime(2019, 7, 1)))
+    lake = make_lake(CONFIG, clock=Clock(NOW))
     run_sql(
         lake,
         "CREATE TABLE trips (pickup TIMESTAMP, rider_id INTEGER, email VARCHAR, "
@@ -248,7 +217,7 @@ def test_a_column_that_duckdb_computes_keeps_a_table_from_being_corrected(
 
 def test_a_column_that_is_kept_as_another_type_cannot_be_corrected(make_lake: MakeLake) -> None:
     cast = '\n[datasets.trips.cast]\nfare = "DECIMAL(9,1)"\n'
-    lake = make_lake(CONFIG + cast, clock=Clock(datetime(2019, 7, 1)))
+    lake = make_lake(CONFIG + cast, clock=Clock(NOW))
     run_sql(lake, *TABLE)
     lake.erasing.new_key()
     with pytest.raises(RequestError, match="kept as another type"):

@@ -5,55 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ageing import Clock, age, policy, tiers_of, untidy, waiting
+from ageing import Clock, age, tiers_of, untidy, waiting
 from command_line import CommandLine, words
-from conftest import MakeLake, lake_at, run_sql
-from isotherm.erasing import Erased
+from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, ConfigError, JournalError, RequestError
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy import certificate
+from riders import CONFIG, NOW, TABLE, THREE, about_riders, finish, riding
 from servers import S3Server
-
-SUBJECT = 'clock = "pickup"\nsubject = ["rider_id", "email"]'
-CONFIG = policy(STANDARD="6 months", STANDARD_IA="9 months", GLACIER="12 months").replace(
-    'clock = "pickup"', SUBJECT
-)
-TABLE = (
-    "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 18) HOUR AS pickup, "
-    "i::INTEGER AS id, (i % 10)::INTEGER AS rider_id, 'r' || (i % 10) || '@x.org' AS email, "
-    "((i % 97) * 1.25)::DECIMAL(9,2) AS fare FROM range(700) t(i)",
-    "INSERT INTO trips VALUES (NULL, 1000, 3, 'r3@x.org', 1), (NULL, 1001, 4, 'r4@x.org', 1)",
-)
-THREE = DataSubject.parse("rider_id=3")
-NOW = datetime(2019, 7, 1)
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def lake(request: pytest.FixtureRequest) -> Lake:
-    return make(request)
+    return riding(request)
 
 
 @pytest.fixture(params=["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
 def anywhere(request: pytest.FixtureRequest) -> Lake:
-    return make(request)
-
-
-def make(request: pytest.FixtureRequest) -> Lake:
-    """Make a lake with hot, cold, archived and restored rows, and rows that never age."""
-    made = lake_at(request, request.param, CONFIG, clock=Clock(NOW))
-    run_sql(made, *TABLE)
-    age(made)
-    made.apply(made.restore_plan("trips", [Period.parse("2018-04")], Duration.parse("30d")))
-    assert set(tiers_of(made).values()) == {"hot", "STANDARD", "STANDARD_IA", "GLACIER"}
-    made.erasing.new_key()
-    return made
+    return riding(request)
 
 
 def everything(lake: Lake) -> list[tuple[object, ...]]:
@@ -62,17 +37,6 @@ def everything(lake: Lake) -> list[tuple[object, ...]]:
     periods = [Period.parse(period) for period in closed]
     lake.apply(lake.restore_plan("trips", periods, Duration.parse("1 hour")))
     return lake.sql("select id, rider_id, email, fare from trips order by id").fetchall()
-
-
-def finish(lake: Lake, case: str) -> Erased:
-    """Go on with a request until the grace is over, and the rest is done."""
-    assert isinstance(lake.clock, Clock)
-    for _ in range(4):
-        erased = lake.erasing.run(case)
-        if erased.request.proven_at:
-            return erased
-        lake.clock.forward(timedelta(hours=2))
-    raise AssertionError(erased.waits_for)
 
 
 def test_somebody_is_forgotten_in_every_tier_and_nobody_else(anywhere: Lake) -> None:
@@ -157,7 +121,7 @@ def test_what_others_have_tagged_and_the_order_of_rows_stay(
 ) -> None:
     server = s3_server("moto")
     bucket, client = server.bucket(), server.client()
-    config = policy(STANDARD="6 months").replace('clock = "pickup"', SUBJECT)
+    config = about_riders(STANDARD="6 months")
     lake = make_lake(f'storage.url = "{server.url(bucket)}"\n{config}', clock=Clock(NOW))
     run_sql(lake, *TABLE)
     age(lake)
