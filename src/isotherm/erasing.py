@@ -6,7 +6,7 @@ Every step may be repeated: what is done is in control, and the next call goes o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from .asking import whoami
 from .backup import copies
+from .certifying import Verified, verify
 from .control import datasets, erasures, removals
 from .control.erasures import Erasure
 from .cost.dollars import Quote
 from .engine.matching import belongs_to, to_correct
 from .engine.sql import quote
 from .model.correction import NewValues
-from .model.errors import IsothermError, JournalError, RequestError, StorageError
+from .model.errors import RequestError, StorageError
 from .model.period import Duration
 from .model.person import DataSubject
 from .plan.plan import Kind, Plan
@@ -64,20 +65,6 @@ class Looked:
     found: Found
     plan: Plan
     quote: Quote | None
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A certificate that holds.
-
-    Attributes:
-        request: The name of the request that it is of.
-        row: The row of the journal that has noted it.
-
-    """
-
-    request: str
-    row: int
 
 
 class _TakenBack(Exception):
@@ -222,8 +209,11 @@ class Erasing:
         with self._lake.warehouse.snapshot() as tx:
             return erasures.of_case(tx, case)
 
-    def plan(self, case: str) -> Plan:
+    def plan(self, case: str, *, max_bytes: int | None = None) -> Plan:
         """Plan what is left to do for a request.
+
+        Args:
+            max_bytes: How much of it will be done at a time.
 
         Raises:
             RequestError: there is none, it is done, or its dataset is paused.
@@ -239,7 +229,7 @@ class Erasing:
                 found = self._found(replace(finder, by_filters=False), request)
         (subject,) = lake._subjects(request.dataset)
         check_not_paused(subject)
-        return make_erase_plan(subject, request, found, lake.clock(), lake.prices)
+        return make_erase_plan(subject, request, found, lake.clock(), lake.prices, max_bytes)
 
     def run(self, case: str, *, limits: Limits | None = None, watch: Watch | None = None) -> Erased:
         """Go on with a request as far as that is possible now.
@@ -254,7 +244,7 @@ class Erasing:
             self._wiped()
             return Erased(request, None)
         key = Key.read(self.key_file)
-        plan = self.plan(case)
+        plan = self.plan(case, max_bytes=limits.max_bytes if limits else None)
         if plan.moves and request.forgotten_at:  # somebody has come back meanwhile
             with lake.warehouse.transaction() as tx:
                 erasures.end_search(tx, request.id, None)
@@ -310,26 +300,7 @@ class Erasing:
             JournalError: it was changed, and where; or it is none of this lake's.
 
         """
-        said = certificate.read(text)
-        try:
-            public = certificate.verify(said)
-        except JournalError as error:
-            raise self._changed(said, error) from None
-        if public != Key.read(self.key_file).public:
-            raise JournalError("the certificate was signed with another key than this lake's")
-        self._lake.verify_journal()
-        wanted = certificate.digest(said)
-        for entry in self._lake.journal(limit=1_000_000):
-            if entry.event == "certified" and entry.detail.get("sha256") == wanted and entry.seq:
-                return Verified(str(said["request"]), entry.seq)
-        raise JournalError("the certificate is signed, but this lake's journal does not know it")
-
-    def _changed(self, said: Mapping[str, Any], error: JournalError) -> JournalError:
-        """Say in which line a certificate differs from the one that was given."""
-        with suppress(IsothermError):
-            kept = self.certificate(str(said.get("request")))
-            return JournalError(f"{error.message}. {certificate.difference(said, kept)}")
-        return error
+        return verify(self._lake, text)
 
     # -- what several of them need
 

@@ -33,7 +33,8 @@ def session() -> DuckDBSession:
 @pytest.fixture(scope="module")
 def file(session: DuckDBSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("filters") / "object.parquet"
-    session.copy(TABLE, str(path), IDS, {"isotherm": "{}"}, ordered=True, sought=list(IDS)[1:])
+    with session.ordered():
+        session.copy(TABLE, str(path), IDS, {"isotherm": "{}"}, sought=list(IDS)[1:])
     return path
 
 

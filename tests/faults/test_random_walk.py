@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from walk_rows import POLICIES, WRITES, Group, Kept, Row, csv_of, period_of
+from walk_rows import POLICIES, WRITES, Group, Kept, Row, Wanted, csv_of, period_of
 from walking import Beside, World
 
 from databases import PostgresServer
@@ -36,11 +36,11 @@ from isotherm.model.errors import MovesFailed, RequestError, StalePlanError
 from isotherm.model.period import Duration, Period, Unit, between
 from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Applied, Limits
-from isotherm.plan.plan import Kind, Plan
+from isotherm.plan.plan import OF_PEOPLE, Kind, Plan
 
 A_WALK = 50  # steps with one lake
 STEPS = int(os.environ.get("ISOTHERM_WALK", "0"))
-OFTEN = {"grow_older": 6, "erase": 6, "apply": 6, "restore": 3, "ask": 2, "load": 2}
+OFTEN = {"grow_older": 6, "serve": 6, "apply": 6, "restore": 3, "ask": 2, "load": 2}
 """What matters most is drawn so much more often than the rest."""
 MADE: Counter[str] = Counter()
 """How often what was done, in all walks."""
@@ -87,13 +87,15 @@ class Walk(RuleBasedStateMachine):
         self.world = World(Path(self.folder.name), POLICIES[0], self.url())
         self.files: list[tuple[Path, Counter[Row]]] = []
         self.loaded: set[Path] = set()
-        self.cases: dict[str, set[int]] = {}
+        self.cases: dict[str, Wanted] = {}
         self.asked = 0
         self.paused = False
         self.kept_plan: Plan | None = None
         for back in range(0, 12, 2):
             self._write("insert", back, 6)
         self.world.lake.apply(self.world.lake.plan(even_if_uneconomic=True))
+        self.ask({1, 2}, None, 0)  # a short walk may draw no request at all
+        self.ask({3}, -1, 0)
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -271,13 +273,18 @@ class Walk(RuleBasedStateMachine):
             world.holds = left
 
     @precondition(lambda self: len(self.cases) < 3)
-    @rule(riders=RIDERS, kill=EARLY_KILLS)
-    def ask(self, riders: set[int], kill: int) -> None:
+    @rule(riders=RIDERS, fare=st.sampled_from([None, None, -1, -2]), kill=EARLY_KILLS)
+    def ask(self, riders: set[int], fare: int | None, kill: int) -> None:
         self.asked += 1
         case = f"DSR-{self.asked}"
-        self.world.act(lambda lake: lake.erasing.ask("trips", sets(riders), case), kill)
+        changes = (("fare", str(fare)),) if fare else ()
+
+        def ask(lake: Lake) -> None:
+            lake.erasing.ask("trips", sets(riders), case, changes=changes)
+
+        self.world.act(ask, kill)
         if case in {request.case for request in self.world.lake.erasing.requests()}:
-            self.cases[case] = riders
+            self.cases[case] = Wanted(frozenset(riders), fare)
 
     @precondition(lambda self: self.cases)
     @rule(
@@ -287,25 +294,27 @@ class Walk(RuleBasedStateMachine):
         beside=BESIDE,
         kill=KILLS,
     )
-    def erase(self, number: int, many: int | None, wait: bool, beside: Any, kill: int) -> None:
+    def serve(self, number: int, many: int | None, wait: bool, beside: Any, kill: int) -> None:
         world, case = self.world, sorted(self.cases)[number % len(self.cases)]
         world.clock.forward(timedelta(hours=2 * wait))
-        theirs, places = world.erasable(self.cases[case]), world.places()
+        wanted = self.cases[case]
+        theirs, places = world.wanted(wanted), world.places()
         going = {place: rows & theirs for place, rows in places.items()}
         told, limits = self._beside(*beside), Limits(max_moves=many)
 
         def forgotten(applied: Applied | None) -> list[Group]:
             if applied is None or told.jump:  # what is archived again is left to the next run
-                return [Group(rows) for rows in going.values()]
+                return [Group(rows, come=wanted.come) for rows in going.values()]
             done = {
-                (str(o.move.periods[0]) if o.move.periods else "", o.move.source.name)
+                (str(period), o.move.source.name)
                 for o in applied.done
-                if o.move.kind is Kind.ERASE
+                if o.move.kind in OF_PEOPLE
+                for period in o.move.periods or ("",)
             }
-            return [Group(rows, place in done) for place, rows in going.items()]
+            return [Group(rows, place in done, wanted.come) for place, rows in going.items()]
 
         def may(row: Row) -> bool:
-            return row[2] in self.cases[case] and not world.is_held(row)
+            return world.is_wanted(wanted, row)
 
         watch = world.watch(told, lambda: forgotten(None), may)
 
@@ -326,12 +335,20 @@ class Walk(RuleBasedStateMachine):
         if not request.proven_at:
             return
         self.world.made["certificates"] += 1
-        riders = self.cases.pop(case)
-        assert not self.world.erasable(riders)
-        assert not list(self.world.remembered(riders))
+        wanted = self.cases.pop(case)
+        assert not self.world.wanted(wanted)
+        assert not list(self.world.remembered(wanted))
         assert self.world.lake.erasing.verify(request.certificate or "")
 
     # -- the world around
+
+    @precondition(lambda self: not self.world.half_done)
+    @rule(rarely=st.sampled_from([True, False, False]))
+    def lose_control(self, rarely: bool) -> None:
+        if rarely:
+            self.world.rebuild()
+            self.world.act(lambda lake: None)
+            self.world.made["control rebuilt"] += 1
 
     @rule(number=st.integers(0, len(POLICIES) - 1))
     def edit_the_policy(self, number: int) -> None:

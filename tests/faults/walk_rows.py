@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,11 +29,32 @@ class Group:
 
     Attributes:
         happens: Whether they do; None if that is not known.
+        come: Makes what takes a row's place; nothing does if it is not given.
 
     """
 
     rows: Counter[Row]
     happens: bool | None = None
+    come: Callable[[Row], Row] | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody asks for: to be forgotten, or another fare in all rows of theirs."""
+
+    riders: frozenset[int]
+    fare: int | None = None
+
+    def is_about(self, row: Row) -> bool:
+        return row[2] in self.riders and row[3] != self.fare
+
+    def corrected(self, row: Row) -> Row:
+        assert self.fare is not None
+        return (*row[:3], self.fare)
+
+    @property
+    def come(self) -> Callable[[Row], Row] | None:
+        return None if self.fare is None else self.corrected
 
 
 @dataclass(frozen=True)

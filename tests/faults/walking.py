@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import duckdb
 import killing
-from walk_rows import Group, Kept, Row, Writer, period_of, same
+from walk_rows import Group, Kept, Row, Wanted, Writer, period_of, same
 
 import isotherm
 from ageing import Clock, set_config, untidy
@@ -22,7 +22,7 @@ from isotherm.model.errors import ArchivedError
 from isotherm.model.part import Part
 from isotherm.model.period import Period
 from isotherm.moves.applying import Watch
-from isotherm.opening import init_lake
+from isotherm.opening import init_lake, rebuild_lake
 
 T = TypeVar("T")
 COLUMNS = "pickup, id, rider_id, fare"
@@ -99,6 +99,14 @@ class World:
         self.lake.close()
         self.lake = isotherm.open(self.folder / "isotherm.toml", clock=self.clock)
 
+    def rebuild(self) -> None:
+        """Lose control, and rebuild it from the store and the warehouse."""
+        run_sql(self.lake, "DROP SCHEMA isotherm CASCADE")
+        self.lake.close()
+        file = self.folder / "isotherm.toml"
+        rebuild_lake(file, clock=self.clock)
+        self.lake = isotherm.open(file, clock=self.clock)
+
     # -- acting
 
     def act(
@@ -135,17 +143,19 @@ class World:
         there = self.read()
         if come and (done is not None or not (come - there)):
             self.rows += come
-        self.rows -= self.gone(there, go(done), may)
+        self.rows = self.after(there, go(done), may)
         self._loose.clear()
         same(there, self.rows)
         return done
 
-    def gone(
+    def after(
         self, there: Counter[Row], go: Iterable[Group], may: Callable[[Row], bool]
     ) -> Counter[Row]:
-        """Return which rows have gone: whole groups, and what was written beside the act."""
+        """Return what is to be there: whole groups may have gone, and what was written beside."""
+        groups = list(go)
         found = Counter({row: n for row, n in self._loose.items() if may(row)}) - there
-        for group in go:
+        come = groups[0].come if groups else None
+        for group in groups:
             rows = (group.rows & self.rows) - self._loose
             left = rows & there
             if group.happens is not None:
@@ -153,7 +163,10 @@ class World:
                 assert not wrong, f"{group.happens}: {wrong} of {rows}"
             assert not left or left == rows, f"half of a group: {rows - left} went, {left} stayed"
             found += rows - left
-        return found
+        new: Counter[Row] = Counter()
+        for row in found.elements() if come else ():
+            new[come(row)] += 1
+        return self.rows - found + new
 
     def watch(
         self, beside: Beside, go: Callable[[], Iterable[Group]], may: Callable[[Row], bool]
@@ -169,7 +182,7 @@ class World:
             if beside.look == steps:
                 self.clock.forward(beside.jump)
                 there = self.read()
-                same(there, self.rows - self.gone(there, go(), may))
+                same(there, self.after(there, go(), may))
 
         return Watch(step=step)
 
@@ -276,22 +289,21 @@ class World:
     def is_held(self, row: Row) -> bool:
         return any(hold.keeps(row) for hold in self.holds)
 
-    def erasable(self, riders: Iterable[int]) -> Counter[Row]:
-        """Return the rows of some people that no case keeps."""
-        whose = set(riders)
-        return Counter(
-            {row: n for row, n in self.rows.items() if row[2] in whose and not self.is_held(row)}
-        )
+    def is_wanted(self, wanted: Wanted, row: Row) -> bool:
+        return wanted.is_about(row) and not self.is_held(row)
 
-    def remembered(self, riders: Iterable[int]) -> Iterator[Row]:
-        """Yield the rows of some people that no case keeps in any object, needed or not."""
-        whose = set(riders)
+    def wanted(self, wanted: Wanted) -> Counter[Row]:
+        """Return the rows that a request is about, and that no case keeps."""
+        return Counter({row: n for row, n in self.rows.items() if self.is_wanted(wanted, row)})
+
+    def remembered(self, wanted: Wanted) -> Iterator[Row]:
+        """Yield the rows that a request was about in any object, needed or not."""
         objects = sorted((self.folder / "objects").rglob("*.parquet"))
         if not objects:
             return
         session = self.lake.warehouse.session()
         source = session.parquet([str(path) for path in objects])
         for row in session.execute(f"SELECT {COLUMNS} FROM {source}"):
-            if row[2] in whose and not self.is_held(row):
+            if self.is_wanted(wanted, row):
                 yield row
         session.close()

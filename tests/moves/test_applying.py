@@ -14,7 +14,7 @@ from isotherm.control import journal, parts
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, StorageError
 from isotherm.model.part import Location
-from isotherm.moves.applying import Limits, Watch
+from isotherm.moves.applying import IN_A_ROW, Limits, Watch
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step, steps
 from isotherm.storage.folder import FolderStorage
@@ -29,6 +29,13 @@ def fill(lake: Lake, rows: int = 120, hours: int = 12) -> None:
         f"CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * {hours}) HOUR "
         f"AS pickup, i AS id FROM range({rows}) t(i)",
     )
+
+
+def cooler(lake: Lake) -> Lake:
+    """Open a lake whose days are due in STANDARD_IA."""
+    set_config(lake, BY_DAY.replace('STANDARD = "30 days"', 'STANDARD_IA = "30 days"'))
+    lake.close()
+    return isotherm.open(lake.config.file, clock=Clock())
 
 
 def test_days_that_go_the_same_way_go_in_one_move_with_an_object_each(
@@ -55,27 +62,50 @@ def test_hours_go_in_batches_too(make_lake: MakeLake) -> None:
     assert not untidy(lake)
 
 
-def test_a_batch_that_fails_in_one_of_its_days_stays_whole(make_lake: MakeLake) -> None:
+def test_a_day_that_is_damaged_keeps_no_other_day_of_its_batch_from_moving(
+    make_lake: MakeLake,
+) -> None:
     lake = make_lake(BY_DAY, clock=Clock())
     fill(lake)
     age(lake)
     with lake.warehouse.snapshot() as tx:
         bad = parts.of_dataset(tx, "trips")[30]
-    set_config(lake, BY_DAY.replace('STANDARD = "30 days"', 'STANDARD_IA = "30 days"'))
-    lake.close()
-    with isotherm.open(lake.config.file, clock=Clock()) as lake:
+    with cooler(lake) as lake:
         assert isinstance(lake.storage, FolderStorage)
         path = lake.storage.path(bad.location)
         content = path.read_bytes()
         path.write_bytes(content[:-1])
-        with pytest.raises(MovesFailed, match=str(bad.location)):
+        with pytest.raises(MovesFailed, match=str(bad.location)) as failed:
             age(lake)
-        assert set(tiers_of(lake).values()) == {"STANDARD"}
-        assert list(lake.storage.list("STANDARD_IA")) == []
+        assert len(failed.value.applied.failures) == 1
+        tiers = tiers_of(lake)
+        assert tiers.pop(str(bad.period)) == "STANDARD"
+        assert set(tiers.values()) == {"STANDARD_IA"}
         path.write_bytes(content)
+        assert ids(lake) == list(range(120))
         age(lake)
         assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
         assert ids(lake) == list(range(120))
+        assert not untidy(lake)
+
+
+def test_a_batch_of_which_several_days_in_a_row_fail_is_given_up(make_lake: MakeLake) -> None:
+    lake = make_lake(BY_DAY, clock=Clock())
+    fill(lake)
+    age(lake)
+    with cooler(lake) as lake:
+        assert isinstance(lake.storage, FolderStorage)
+        (folder,) = lake.storage.root.glob("STANDARD/trips")
+        folder.rename(folder.with_name("elsewhere"))
+        begun: list[Move] = []
+        watch = Watch(step=lambda move, step: begun.append(move) if step is Step.BEGIN else None)
+        with pytest.raises(MovesFailed) as failed:
+            lake.apply(plan_of(lake), watch=watch)
+        assert len(begun) == 1 + IN_A_ROW
+        assert len(failed.value.applied.failures) == len(tiers_of(lake))
+        folder.with_name("elsewhere").rename(folder)
+        age(lake)
+        assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
         assert not untidy(lake)
 
 

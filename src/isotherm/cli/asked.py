@@ -105,7 +105,7 @@ def serve(asked: Asked, how: How, config: Path, wait: float) -> None:
             return
         if how.new_key:
             err().message(f"Wrote {erasing.new_key()}: keep a copy where nobody else reads it.")
-        case, moves = _agreed(erasing, asked, yes=how.yes, show=how.format is Format.TABLE)
+        case, moves = _agreed(erasing, asked, how)
         erased = _run(erasing, case, moves, how.max_bytes)
         if how.certificate and erased.request.certificate:
             write_certificate(json.loads(erased.request.certificate), how.certificate)
@@ -135,20 +135,21 @@ def _look(erasing: Erasing, asked: Asked, format_: Format) -> None:
         )
 
 
-def _agreed(erasing: Erasing, asked: Asked, *, yes: bool, show: bool) -> tuple[str, int]:
+def _agreed(erasing: Erasing, asked: Asked, how: How) -> tuple[str, int]:
     """Ask before a request is written down, or goes on; return its name and how many moves."""
+    show = how.format is Format.TABLE
     if asked.whose:
         if show:
             _show_found(erasing.find(asked.dataset, asked.whose, asked.changes))
-        confirmed(asked.question, yes=yes)
+        confirmed(asked.question, yes=how.yes)
     case = _case(erasing, asked)
     if erasing.request(case).proven_at:
         return case, 0
-    plan = erasing.plan(case)
+    plan = erasing.plan(case, max_bytes=how.max_bytes)
     if show:
         _show_plan(plan)
     if not asked.whose:
-        confirmed("Go on? What is replaced cannot be brought back.", yes=yes)
+        confirmed("Go on? What is replaced cannot be brought back.", yes=how.yes)
     return case, len(plan.moves)
 
 

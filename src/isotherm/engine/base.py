@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..model.part import Digest
@@ -28,7 +29,6 @@ class Session(Protocol):
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
         *,
-        ordered: bool = False,
         sought: Collection[str] = (),
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number.
@@ -36,10 +36,17 @@ class Session(Protocol):
         Args:
             field_ids: The Iceberg field id of each column.
             notes: Key-value metadata of the file.
-            ordered: Keep the order of the rows.
             sought: Columns by whose values the file will be looked for.
 
         """
+        ...
+
+    def ordered(self) -> AbstractContextManager[None]:
+        """Keep rows in their order for a while: in all sessions, what runs beside it, too."""
+        ...
+
+    def beside(self) -> Session:
+        """Open a session of its own, outside this one's transaction."""
         ...
 
     def digest(self, select: str) -> Digest:
@@ -66,4 +73,8 @@ class Session(Protocol):
 
     def interrupt(self) -> None:
         """Stop the running statement."""
+        ...
+
+    def close(self) -> None:
+        """Give up the session; an open transaction is rolled back."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +66,7 @@ class DuckDBEngine:
 
     def session(self) -> DuckDBSession:
         """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
-        cursor = self._root.cursor()
-        cursor.execute("SET TimeZone = 'UTC'")
-        return DuckDBSession(cursor)
+        return DuckDBSession(self._root.cursor())
 
     def attach(self, path: Path, alias: str, *, read_only: bool) -> None:
         """Attach a database file.
@@ -165,6 +163,7 @@ class DuckDBSession:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.cursor = cursor
+        cursor.execute("SET TimeZone = 'UTC'")
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement with bound values and return its rows."""
@@ -177,7 +176,6 @@ class DuckDBSession:
         field_ids: Mapping[str, int],
         notes: Mapping[str, str],
         *,
-        ordered: bool = False,
         sought: Collection[str] = (),
     ) -> int:
         """Write the rows of `select` to one Parquet file (v1, zstd) and return their number."""
@@ -194,8 +192,7 @@ class DuckDBSession:
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")
         try:
-            with self._ordered() if ordered else nullcontext():
-                rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
+            rows = self.execute(f"COPY ({select}) TO {text(path)} ({', '.join(options)})")
             known = {name: field_ids[name] for name in sought if name in field_ids}
             filters.attach(self, path, known)
         except (duckdb.IOException, OSError) as error:
@@ -203,8 +200,8 @@ class DuckDBSession:
         return int(rows[0][0])
 
     @contextmanager
-    def _ordered(self) -> Iterator[None]:
-        """Keep rows in their order for a while: in the whole instance, what runs beside it, too."""
+    def ordered(self) -> Iterator[None]:
+        """Keep rows in their order for a while: in all sessions, what runs beside it, too."""
         beside = self.cursor.cursor()  # a statement that fails leaves a transaction without words
         try:
             beside.execute("SET preserve_insertion_order = true")
@@ -212,6 +209,10 @@ class DuckDBSession:
         finally:
             beside.execute("SET preserve_insertion_order = false")
             beside.close()
+
+    def beside(self) -> DuckDBSession:
+        """Open a session of its own, outside this one's transaction."""
+        return DuckDBSession(self.cursor.cursor())
 
     def digest(self, select: str) -> Digest:
         """Count and hash the rows of `select`, whatever their order."""

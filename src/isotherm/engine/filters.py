@@ -38,7 +38,7 @@ _TRAILER = 4096
 """No description is longer."""
 _WHOLE = ("INTEGER", "BIGINT")
 KINDS = frozenset((*_WHOLE, "VARCHAR", "UUID"))
-"""Types whose values are equal where their text is, and only there."""
+"""Types whose values are equal where what is hashed of them is, and only there."""
 
 Read = Callable[[int, int], bytes]
 """Returns so many bytes of an object: where they begin, and how many."""
@@ -85,7 +85,7 @@ class Filter:
 
         Args:
             type_: What the column is read as.
-            hash_: Of the value's text.
+            hash_: Of the value; see `hashes`.
 
         """
         column = self.columns.get(id_)
@@ -129,7 +129,8 @@ def attach(session: Session, path: str, field_ids: Mapping[str, int]) -> None:
         # An estimate, of the first group: where others have more, they are left out less often.
         wanted = BITS_A_VALUE * max(min(rows, GROUP_ROWS, distinct + distinct // 8), 1)
         places = min(wanted, BITS_AT_MOST // groups)
-        made.append((id_, types[name], places, _made(session, source, name, places, groups)))
+        bits = _made(session, source, name, types[name], places, groups)
+        made.append((id_, types[name], places, bits))
     _insert(Path(path), rows, engine(session), made)
 
 
@@ -178,29 +179,38 @@ def find(read: Read, size: int) -> Filter | None:
 def engine(session: Session) -> str:
     """Return what tells engines apart whose hashes are not the same."""
     short, long = "isotherm", "a text that is longer than what the engine keeps in place"
-    return "-".join(map(str, session.execute(f"SELECT hash({text(short)}), hash({text(long)})")[0]))
+    hashed = f"hash({text(short)}), hash({text(long)}), hash({_HALF}::BIGINT)"
+    return "-".join(map(str, session.execute(f"SELECT {hashed}")[0]))
 
 
 def hashes(session: Session, values: Sequence[str], type_: str) -> list[int | None]:
     """Return the hash of each value as a column of this type has it; None where it cannot."""
     rows = session.execute(
         f"SELECT CASE WHEN v IS NOT NULL THEN hash(v) END FROM (SELECT "
-        f"CAST(TRY_CAST(unnest(?::VARCHAR[]) AS {type_}) AS VARCHAR) AS v)",
+        f"CAST(TRY_CAST(unnest(?::VARCHAR[]) AS {type_}) AS {_hashed(type_)}) AS v)",
         [list(values)],
     )
     return [row[0] for row in rows]
 
 
-def _made(session: Session, source: str, name: str, places: int, groups: int) -> bytes:
+def _hashed(type_: str) -> str:
+    """Return what values of a type are hashed as: equal ones alike, whatever they are read as."""
+    return "BIGINT" if type_ in _WHOLE else "VARCHAR"
+
+
+def _made(session: Session, source: str, name: str, type_: str, places: int, groups: int) -> bytes:
     """Return the bits of a column, whole bytes of them."""
     last = -(-places * groups // 8) * 8 - 1
     first, second = (
-        f"bitstring_agg((({half} * {places} >> 32) * {groups} + part)::BIGINT, 0, {last})"
+        # Whole numbers of 64 bits: of a type that is wider, it would take a third longer.
+        f"bitstring_agg((({half} * {places}) >> 32) * {groups}::UBIGINT + part, 0, {last})"
         for half in (f"(h & {_HALF})", "(h >> 32)")
     )
     rows = session.execute(
-        f"SELECT ({first} | {second})::BLOB FROM (SELECT hash({quote(name)}::VARCHAR) AS h, "
-        f"file_row_number // {GROUP_ROWS} AS part FROM {source} WHERE {quote(name)} IS NOT NULL)"
+        f"SELECT ({first} | {second})::BLOB FROM "
+        f"(SELECT hash({quote(name)}::{_hashed(type_)}) AS h, "
+        f"(file_row_number // {GROUP_ROWS})::UBIGINT AS part "
+        f"FROM {source} WHERE {quote(name)} IS NOT NULL)"
     )
     found: bytes | None = rows[0][0]
     return found if found is not None else bytes((last + 1) // 8)
@@ -233,7 +243,7 @@ def _bits(read: Read, column: Column, first: int, count: int) -> int | None:
 
 
 def _alike(written: str, read: str) -> bool:
-    """Say whether values of both types have the same text."""
+    """Say whether equal values of both types are hashed alike."""
     return read in KINDS and (written == read or (written in _WHOLE and read in _WHOLE))
 
 

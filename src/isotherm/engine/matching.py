@@ -53,6 +53,15 @@ def to_correct(
     return f"({belongs_to(subjects, types)} AND ({different}))"
 
 
+def sought(
+    subjects: Iterable[DataSubject], changes: NewValues, types: Mapping[str, str] | None = None
+) -> str:
+    """Return the condition of rows that a request is about: see `belongs_to`, `to_correct`."""
+    if changes:
+        return to_correct(subjects, changes, types)
+    return belongs_to(subjects, types)
+
+
 def held(
     dataset: Dataset,
     clock_type: str,

@@ -8,15 +8,19 @@ from datetime import timedelta
 
 from ..control import requests
 from ..model.dataset import Dataset
-from ..model.errors import IsothermError, MovesFailed, PendingError
+from ..model.errors import IsothermError, MovesFailed, PendingError, Terminal
 from ..model.period import Period
 from ..model.request import RequestKind
+from ..plan.batches import apart
 from ..plan.plan import Kind, Move, Plan
 from ..plan.steps import Step
 from . import recovery
 from .base import Ports
 from .runner import Outcome, Runner
 from .tagging import write_tags
+
+IN_A_ROW = 3
+"""So many partitions of one move that fail tell of all the others."""
 
 FETCH, RESTORE = RequestKind.FETCH, RequestKind.RESTORE
 
@@ -84,33 +88,74 @@ def apply_plan(
         MovesFailed: some moves failed; the others are done, and `applied` says which.
 
     """
-    runner = Runner(ports, watch.step)
-    done: list[Outcome] = []
-    waiting: list[Move] = []
-    failures: dict[str, IsothermError] = {}
-    stuck: set[tuple[str, Period]] = set()
+    run = _Run(Runner(ports, watch.step), datasets, watch)
     todo, left = within(plan.moves, limits)
     for move in todo:
-        places = {(move.dataset, period) for period in move.periods}
-        if watch.stop() or places & stuck:
-            left.append(move)
-            continue
-        try:
-            done.append(runner.run(datasets[move.dataset], move))
-            watch.done(done[-1])
-        except PendingError:
-            waiting.append(move)
-            stuck |= places
-        except IsothermError as error:
-            failures[move.id] = error
-            stuck |= places
-    _remember(ports, waiting, [move for move in todo if move.id in failures])
+        run.make(move)
+    run.left += left
+    _remember(ports, run.waiting, [move for move, _ in run.failed])
     untidy = recovery.tidy(ports, datasets.values())
     untidy += write_tags(ports, datasets.values(), plan.as_of, watch.tagged)
-    applied = Applied(tuple(done), tuple(waiting), tuple(left), failures, untidy)
+    failures = {move.id: error for move, error in run.failed}
+    applied = Applied(tuple(run.done), tuple(run.waiting), tuple(run.left), failures, untidy)
     if failures:
-        raise _failed(plan, applied)
+        raise _failed(run.failed, applied)
     return applied
+
+
+@dataclass
+class _Run:
+    """What has become of the moves of a plan so far.
+
+    Attributes:
+        stuck: Partitions that no later move may touch: one has failed there, or waits.
+
+    """
+
+    runner: Runner
+    datasets: Mapping[str, Dataset]
+    watch: Watch
+    done: list[Outcome] = field(default_factory=list)
+    waiting: list[Move] = field(default_factory=list)
+    left: list[Move] = field(default_factory=list)
+    failed: list[tuple[Move, IsothermError]] = field(default_factory=list)
+    stuck: set[tuple[str, Period]] = field(default_factory=set)
+
+    def make(self, move: Move) -> IsothermError | None:
+        """Make a move, and return the error of one that has failed."""
+        places = {(move.dataset, period) for period in move.periods}
+        if self.watch.stop() or places & self.stuck:
+            self.left.append(move)
+            return None
+        try:
+            self.done.append(self.runner.run(self.datasets[move.dataset], move))
+            self.watch.done(self.done[-1])
+        except PendingError:
+            self.waiting.append(move)
+            self.stuck |= places
+        except IsothermError as error:
+            if len(move.periods) > 1 and isinstance(error, Terminal):
+                self._make_apart(move)
+                return None
+            self.failed.append((move, error))
+            self.stuck |= places
+            return error
+        return None
+
+    def _make_apart(self, move: Move) -> None:
+        """Make a move that has failed partition by partition: one of them need not keep others.
+
+        Where several fail in a row, it is no one partition that is wrong.
+        """
+        errors: list[IsothermError] = []
+        for one in apart(move):
+            if len(errors) == IN_A_ROW:
+                self.failed.append((one, errors[-1]))
+                self.stuck.add((one.dataset, one.periods[0]))
+            elif error := self.make(one):
+                errors.append(error)
+            else:
+                errors.clear()
 
 
 def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> None:
@@ -147,19 +192,18 @@ def within(moves: Sequence[Move], limits: Limits) -> tuple[list[Move], list[Move
     return todo, left
 
 
-def _failed(plan: Plan, applied: Applied) -> MovesFailed:
-    names = {move.id: str(move) for move in plan.moves}
+def _failed(failed: Sequence[tuple[Move, IsothermError]], applied: Applied) -> MovesFailed:
     causes: dict[str, list[str]] = {}
-    for id_, error in applied.failures.items():
-        causes.setdefault(error.message, []).append(names[id_])
+    for move, error in failed:
+        causes.setdefault(error.message, []).append(str(move))
     lines = [
         f"  {moves[0]}{f' and {len(moves) - 1} more' if moves[1:] else ''}: {message}"
         for message, moves in causes.items()
     ]
-    hints = {error.hint for error in applied.failures.values() if error.hint}
-    failed = len(applied.failures)
+    hints = {error.hint for _, error in failed if error.hint}
+    every = len(failed) + len(applied.done) + len(applied.waiting) + len(applied.left)
     return MovesFailed(
-        f"{failed} of {len(plan.moves)} moves failed, {len(applied.done)} are done:\n"
+        f"{len(failed)} of {every} moves failed, {len(applied.done)} are done:\n"
         + "\n".join(lines),
         hint="\n".join([*sorted(hints), "What failed is as it was before; apply tries it again."]),
         applied=applied,

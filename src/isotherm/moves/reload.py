@@ -12,7 +12,7 @@ from ..model.names import identifier
 from ..model.period import Period, ranges
 from ..model.schema import Column, names_now, widens
 from .base import Act, leaving
-from .retier import verify_objects
+from .checking import verify_objects
 
 
 class Reload(Act):
@@ -24,7 +24,7 @@ class Reload(Act):
         for part in self.sources:
             if not part.readable_at(now):
                 raise RequestError(f"{part.location} is archived and has to be restored first")
-        verify_objects(self, self.sources)
+        verify_objects(self.ports.storage, self.sources)
         self.change = leaving(self.sources)
 
     def insert(self) -> None:

@@ -13,7 +13,7 @@ from ..model.request import RequestKind
 from ..model.tier import STANDARD
 from ..plan.plan import faster
 from .base import Act, Change
-from .retier import verify_objects
+from .checking import verify_objects
 
 
 class Restore(Act):
@@ -43,7 +43,7 @@ class Restore(Act):
 
     def verify(self) -> None:
         """Read the copies back."""
-        verify_objects(self, self.change.add)
+        verify_objects(self.ports.storage, self.change.add)
 
     def _copy_of(self, part: Part, number: int) -> Location:
         made = self.new_location(STANDARD.name, part.period, number)

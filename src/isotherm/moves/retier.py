@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..model.errors import RequestError, VerifyError
+from ..model.errors import RequestError
 from ..model.part import Location, Part
 from .base import Act, Change, copies, leaving, without_restore
+from .checking import other_bytes, verify_objects
 
 
 class Retier(Act):
@@ -51,9 +52,9 @@ class Retier(Act):
         if self.move.by_rule:
             for part in self.change.add:
                 if self.ports.storage.size(part.location) != part.bytes:
-                    raise _other_bytes(part)
+                    raise other_bytes(part)
         elif not self.ends_restore:
-            verify_objects(self, self.change.add)
+            verify_objects(self.ports.storage, self.change.add)
 
     def _handed_over(self, parts: tuple[Part, ...]) -> Change:
         """Return the change that leaves objects where they are, for the bucket's rules."""
@@ -80,22 +81,3 @@ class Retier(Act):
             location=stored.location,
             created_at=self.ports.clock(),
         )
-
-
-def verify_objects(act: Act, parts: tuple[Part, ...]) -> None:
-    """Check that what lies at each part's readable place has its recorded SHA-256.
-
-    Raises:
-        VerifyError: an object has other bytes.
-
-    """
-    for part in parts:
-        if act.ports.storage.sha256(part.readable_location) != part.sha256:
-            raise _other_bytes(part)
-
-
-def _other_bytes(part: Part) -> VerifyError:
-    return VerifyError(
-        f"object {part.readable_location} has other bytes than were recorded",
-        hint="Nothing was changed. Put the object back from a backup, then try again.",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from ..cost.dollars import Dollars
 from ..model.period import Period, span
 from .plan import Cause, Kind, Move, Refusal
 
@@ -22,11 +23,15 @@ _STAGES = {
 }
 
 
-def batched(moves: Iterable[Move]) -> list[Move]:
+def batched(moves: Iterable[Move], bytes_at_most: int = BATCH_BYTES) -> list[Move]:
     """Join moves that do the same for the same reason.
 
     A partition's own moves keep their order: what makes readable comes first, then what goes to a
     warmer tier, then late rows, then what goes to a colder one or ends.
+
+    Args:
+        bytes_at_most: What is read is more than this only where it is one partition's.
+
     """
     full: list[Move] = []
     open_: dict[object, Move] = {}
@@ -36,7 +41,7 @@ def batched(moves: Iterable[Move]) -> list[Move]:
             *(move.speed, move.asked, move.by_rule),
         )
         before = open_.get(key)
-        if before and _fits(before, move):
+        if before and _fits(before, move, bytes_at_most):
             open_[key] = _joined(before, move)
             continue
         if before:
@@ -45,15 +50,36 @@ def batched(moves: Iterable[Move]) -> list[Move]:
     return sorted([*full, *open_.values()], key=lambda move: (_stage(move), move.periods[0]))
 
 
+def apart(move: Move) -> list[Move]:
+    """Return a move for each partition of one that carries several.
+
+    What each of them moves and costs is not known any more: they share it evenly.
+    """
+    many = len(move.periods)
+    dollars = Dollars(move.dollars.saved / many, move.dollars.once / many)
+    return [
+        replace(
+            move,
+            id=f"{move.id}.{number}",
+            periods=(period,),
+            rows=move.rows // many,
+            bytes=move.bytes // many,
+            objects=-(-move.objects // many),
+            dollars=dollars,
+        )
+        for number, period in enumerate(move.periods, start=1)
+    ]
+
+
 def _stage(move: Move) -> int:
     if move.kind is Kind.RETIER:
         return 1 if move.target.rank < move.source.rank else 3
     return _STAGES[move.kind]
 
 
-def _fits(batch: Move, move: Move) -> bool:
+def _fits(batch: Move, move: Move, bytes_at_most: int) -> bool:
     return (
-        batch.bytes + move.bytes <= BATCH_BYTES
+        batch.bytes + move.bytes <= bytes_at_most
         and len(batch.periods) + len(move.periods) <= BATCH_PERIODS
     )
 

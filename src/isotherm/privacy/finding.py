@@ -12,7 +12,7 @@ from ..control import erasures, holds, inventory, parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.failures import DAMAGE, failure
 from ..engine.filters import hides_row_numbers
-from ..engine.matching import as_they_are_kept, belongs_to, held, naming, to_correct
+from ..engine.matching import as_they_are_kept, held, naming, sought
 from ..engine.sql import listed
 from ..model.correction import NewValues
 from ..model.dataset import Dataset
@@ -145,7 +145,7 @@ class Finder:
         tx, name = self.tx, self.dataset.name
         clock_type = clock_of(self.dataset, tx.columns(self.dataset.table)).type
         standing = holds.standing(tx, name)
-        theirs = to_correct(subjects, changes) if changes else belongs_to(subjects)
+        theirs = sought(subjects, changes)
         kept = held(self.dataset, clock_type, standing)
         every = parts.of_dataset(tx, name)
         open_ = [part for part in every if part.readable_at(self.now)]
@@ -219,7 +219,7 @@ class Finder:
             sources.append(f"SELECT {listed(types)}, filename FROM {source}")
         source = f"({' UNION ALL '.join(sources)})"
         kept = held(dataset, clock_type, standing, types)
-        theirs = to_correct(subjects, changes, types) if changes else belongs_to(subjects, types)
+        theirs = sought(subjects, changes, types)
         with self._blaming(parts_):
             rows = session.execute(
                 f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), "

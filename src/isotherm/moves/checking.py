@@ -1,0 +1,29 @@
+"""Objects held against what was recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..model.errors import VerifyError
+from ..model.part import Part
+from ..storage.base import Storage
+
+
+def verify_objects(storage: Storage, parts: Iterable[Part]) -> None:
+    """Check that what lies at each part's readable place has its recorded SHA-256.
+
+    Raises:
+        VerifyError: an object has other bytes.
+
+    """
+    for part in parts:
+        if storage.sha256(part.readable_location) != part.sha256:
+            raise other_bytes(part)
+
+
+def other_bytes(part: Part) -> VerifyError:
+    """Return the error of an object that is not what was recorded."""
+    return VerifyError(
+        f"object {part.readable_location} has other bytes than were recorded",
+        hint="Nothing was changed. Put the object back from a backup, then try again.",
+    )
