@@ -92,12 +92,13 @@ def _search(folder: Path, number: int) -> float:
 
 
 def _erase(lake: Lake, folder: Path) -> list[Ratio]:
-    """Erase, and stand still after each object while it is rewritten by hand."""
+    """Erase, and stand still after each move while its objects are rewritten by hand."""
     people = _people(SEARCHES, PEOPLE)
     erasing = lake.erasing
     case = erasing.ask("trips", people, "BENCH").case
     before = {part.period: part for part in lake.inventory("trips").parts}
     folder.mkdir()
+    many: list[int] = []
     ours: list[float] = []
     plain: list[float] = []
     checks: list[float] = []
@@ -109,10 +110,14 @@ def _erase(lake: Lake, folder: Path) -> list[Ratio]:
 
     def done(outcome: Outcome) -> None:
         ours.append(time.perf_counter() - begun)
-        (period,) = outcome.move.periods
-        source = lake.storage.url(before[period].location).removeprefix("file://")
-        plain.append(seconds(lambda: _rewrite(connection, source, folder)))
-        checks.append(seconds(lambda: _check(connection, source, folder)))
+        places = [before[period].location for period in outcome.move.periods]
+        many.append(len(places))
+        plain.append(0.0)
+        checks.append(0.0)
+        for place in places:
+            source = lake.storage.url(place).removeprefix("file://")
+            plain[-1] += seconds(lambda source=source: _rewrite(connection, source, folder))
+            checks[-1] += seconds(lambda source=source: _check(connection, source, folder))
 
     with data.plain() as connection:
         # As a table: listed as literals, a thousand take three times as long.
@@ -120,13 +125,14 @@ def _erase(lake: Lake, folder: Path) -> list[Ratio]:
         connection.execute(f"CREATE TABLE people AS FROM (VALUES {values}) AS p(rider_id)")
         connection.execute("SET preserve_insertion_order = true")
         whole = seconds(lambda: erasing.run(case, watch=Watch(step, done)))
-    beside = (whole - sum(ours) - sum(plain) - sum(checks)) / len(ours)
-    say(f"  {len(ours)} objects, beside them {beside:.3f} s each")
-    for own, hand in list(zip(ours, plain, strict=True))[:9]:
-        say(f"  erase {own:.3f} s, by hand {hand:.3f} s")
-    rate = [1 / (own + beside) for own in ours]
-    speed = [hand * each for hand, each in zip(plain, rate, strict=True)]
-    careful = [(hand + check) * each for hand, check, each in zip(plain, checks, rate, strict=True)]
+    beside = (whole - sum(ours) - sum(plain) - sum(checks)) / sum(many)
+    say(f"  {sum(many)} objects in {len(many)} moves, beside them {beside:.3f} s an object")
+    for objects, own, hand, check in list(zip(many, ours, plain, checks, strict=True))[:9]:
+        say(f"  {objects}: erase {own:.3f} s, by hand {hand:.3f} s and {check:.3f} s of hashes")
+    ours = [own + beside * objects for own, objects in zip(ours, many, strict=True)]
+    rate = [objects / own for own, objects in zip(ours, many, strict=True)]
+    speed = [hand / own for hand, own in zip(plain, ours, strict=True)]
+    careful = [(hand + check) / own for hand, check, own in zip(plain, checks, ours, strict=True)]
     checked = "erase, 1,000 people: its speed, by hand with hashes of both sides"
     return [
         ratio_of("erase, 1,000 people: its speed", speed, 0.7, less_is_better=False),

@@ -20,6 +20,11 @@ table = "trips"
 clock = "pickup"
 """
 NOW = datetime(2019, 7, 1)
+SOME_MONTHS = (
+    "(['2018-03-01', '2018-04-01', '2018-05-01', '2018-09-01', '2018-12-01', '2019-03-01', "
+    "'2019-06-01'][i % 7 + 1])::TIMESTAMP + INTERVAL (i * 7 % 650) HOUR AS pickup"
+)
+"""The clock of the i-th row: few months of many ages, for each of them is moved by itself."""
 GRACE = timedelta(hours=1)
 
 

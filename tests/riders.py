@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ageing import Clock, age, policy, tiers_of
+from ageing import SOME_MONTHS, Clock, age, policy, tiers_of
 from conftest import lake_at, run_sql
 from isotherm.erasing import Erased
 from isotherm.lake import Lake
@@ -15,7 +15,7 @@ from isotherm.model.person import DataSubject
 
 NOW = datetime(2019, 7, 1)
 TABLE = (
-    "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 18) HOUR AS pickup, "
+    f"CREATE TABLE trips AS SELECT {SOME_MONTHS}, "
     "i::INTEGER AS id, (i % 10)::INTEGER AS rider_id, 'r' || (i % 10) || '@x.org' AS email, "
     "((i % 97) * 1.25)::DECIMAL(9,2) AS fare FROM range(700) t(i)",
     "INSERT INTO trips VALUES (NULL, 1000, 3, 'r3@x.org', 1), (NULL, 1001, 4, 'r4@x.org', 1)",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import isotherm
-from ageing import Clock, age, ids, policy, untidy
+from ageing import SOME_MONTHS, Clock, age, ids, policy, untidy
 from command_line import CommandLine
 from conftest import MakeLake, lake_at, run_sql
 from isotherm.backup import copies
@@ -25,10 +25,7 @@ from isotherm.opening import init_lake, rebuild_lake
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
 )
-TABLE = (
-    "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 40) HOUR AS pickup, "
-    "i::INTEGER AS id FROM range(200) t(i)"
-)
+TABLE = f"CREATE TABLE trips AS SELECT {SOME_MONTHS}, i::INTEGER AS id FROM range(200) t(i)"
 BROKEN = "pickup,id\n2019-05-01,7\nno date,8\n"
 CONTROL = [
     *("settings", "datasets", "parts", "pins", "requests", "removals", "loads", "loaded_periods"),

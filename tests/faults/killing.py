@@ -30,6 +30,7 @@ from isotherm.model.period import Duration, between
 from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake, rebuild_lake
+from isotherm.plan.batches import apart
 from isotherm.storage.bucket import Bucket
 
 FIRST, OTHER = "2018-03", "2018-04"
@@ -148,7 +149,10 @@ def move(lake: Lake, story: str, *periods: str) -> None:
         lake.apply(_restores(lake, *(periods or MONTHS)))
     elif STORIES[story].forgets or STORIES[story].corrects:
         plan = lake.erasing.plan("DSR-1")
-        chosen = [m for m in plan.moves if not periods or m.span in periods]
+        if OTHER in periods:  # alone; with FIRST go those that are carried with it
+            plan = replace(plan, moves=tuple(one for m in plan.moves for one in apart(m)))
+        chosen = [m for m in plan.moves if not periods or periods[0] in map(str, m.periods)]
+        assert chosen or FIRST not in periods
         lake.apply(replace(plan, moves=tuple(chosen)))
     else:
         lake.apply(plan_of(lake, *periods), limits=Limits(expire=True))

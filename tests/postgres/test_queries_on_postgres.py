@@ -15,7 +15,8 @@ BIG = TableName("public", "big")
 CONFIG = policy(STANDARD="6 months")
 TABLE = """
 CREATE TABLE trips (pickup timestamp NOT NULL, id int PRIMARY KEY, fare numeric(9,2));
-INSERT INTO trips SELECT timestamp '2018-01-01' + i * interval '131 minutes', i, (i % 97) * 1.25
+INSERT INTO trips SELECT (array['2018-01-01', '2018-12-01', '2019-05-01'])[i % 3 + 1]::timestamp
+    + i * interval '7 minutes', i, (i % 97) * 1.25
 FROM generate_series(0, 5999) i;
 CREATE TABLE zones (id int, name text);
 INSERT INTO zones SELECT i, 'z' || i FROM generate_series(0, 99) i;

@@ -140,9 +140,7 @@ def on_s3(server: S3Server) -> Store:
         "green",
         "generated on moto",
         "generated on rgw",
-        "generated in postgres",
         "yellow in postgres",
-        "generated on moto in postgres",
         "generated on rgw in postgres",
     ]
 )
