@@ -142,7 +142,7 @@ MISTAKES = {
     ),
     "an unknown key of a dataset": (
         TRIPS + 'perid = "day"',
-        "datasets.trips.perid: unknown key 'perid' (known: table, clock, period",
+        "datasets.trips.perid: unknown key 'perid' (known: table, clock, clock_unit, period",
         "Did you mean period?",
     ),
     "a required key that is written wrong": (

@@ -37,10 +37,8 @@ def are_hot(
     columns = tx.columns(dataset.table)
     if not columns:
         return False
-    clock_type = clock_of(dataset, columns).type
-    hot = " OR ".join(
-        f"({within(dataset, clock_type, first, last)})" for first, last in ranges(periods)
-    )
+    clock = clock_of(dataset, columns)
+    hot = " OR ".join(f"({within(dataset, clock, first, last)})" for first, last in ranges(periods))
     source = f"{tx.relation(dataset.table)} WHERE {hot}"
     with translated():
         there = int(tx.session.execute(f"SELECT count(*) FROM {source}")[0][0])

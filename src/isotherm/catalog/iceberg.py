@@ -18,11 +18,11 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationException,
 )
-from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StaticTable, Table
 from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
-from pyiceberg.types import NestedField
+from pyiceberg.types import IntegerType, LongType, NestedField
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..model.address import Access
@@ -348,7 +348,9 @@ def lost(dataset: str) -> StorageError:
 
 def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpec:
     names = {field.name for field in fields}
-    clock_id = next(field.field_id for field in fields if field.name == clock)
+    (clock_id, type_) = next((f.field_id, f.field_type) for f in fields if f.name == clock)
+    if isinstance(type_, IntegerType | LongType):  # Iceberg has no months of those
+        return UNPARTITIONED_PARTITION_SPEC
     # Not the clock's own name: DuckDB's reader ends the process on one with a blank or a quote.
     name = f"clock_{unit}"
     while name in names:

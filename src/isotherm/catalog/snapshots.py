@@ -135,7 +135,7 @@ def _data_file(table: Table, url: str, part: Part) -> DataFile:
         content=DataFileContent.DATA,
         file_path=url,
         file_format=FileFormat.PARQUET,
-        partition=Record(part.period.ordinal),
+        partition=Record(part.period.ordinal) if table.spec().fields else Record(),
         record_count=part.rows,
         file_size_in_bytes=part.bytes,
     )

@@ -209,8 +209,8 @@ class Auditor:
         columns = self.tx.columns(dataset.table)
         if not columns:
             return
-        type_ = inventory.clock_of(dataset, columns).type
-        hot = inventory.matching(self.tx, dataset, type_, "TRUE")
+        clock = inventory.clock_of(dataset, columns)
+        hot = inventory.matching(self.tx, dataset, clock, "TRUE")
         for part in kept:
             place = part.readable_location
             if 2 * hot.get(part.period, 0) <= part.rows or not part.readable_at(self.now):

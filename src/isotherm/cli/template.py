@@ -34,6 +34,7 @@ url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 [datasets.trips]
 table  = {table:<25} # the warehouse's table; loading creates it if it is not there
 clock  = "{clock}"                   # the column that ages a row: TIMESTAMP, TIMESTAMPTZ or DATE
+# clock_unit = "seconds"           # what the clock counts, where it is a whole number
 period = "month"                   # month, day or hour
 # subject  = ["rider_id"]          # the columns that identify a person
 # earliest = 2009-01-01            # rows before it never age: they are dirt, and listed

@@ -158,6 +158,7 @@ def _dataset(file: Path, name: str, section: DatasetSection, schema: str) -> Dat
         table=table,
         clock=section.clock,
         unit=section.period,
+        clock_unit=section.clock_unit,
         policy=_policy(file, where, section),
         subject=section.subject,
         earliest=section.earliest,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..model.address import Address
+from ..model.clock import ClockUnit
 from ..model.period import Duration, Unit, as_instant, moment
 from ..model.schema import cold_type
 from ..model.words import nearest
@@ -45,6 +46,13 @@ def _unit(value: object) -> Unit:
         return Unit(value)
     suggestion = nearest(value, list(Unit)) if isinstance(value, str) else ""
     raise ValueError(" ".join(filter(None, ["write month, day or hour.", suggestion])).strip("."))
+
+
+def _clock_unit(value: object) -> ClockUnit:
+    if isinstance(value, str) and value in list(ClockUnit):
+        return ClockUnit(value)
+    suggestion = nearest(value, list(ClockUnit)) if isinstance(value, str) else ""
+    raise ValueError(" ".join([f"write one of {', '.join(ClockUnit)}.", suggestion]).strip(" ."))
 
 
 def _column(value: object) -> str:
@@ -198,6 +206,7 @@ class DatasetSection(_Section):
 
     table: str
     clock: ColumnName
+    clock_unit: Annotated[ClockUnit, BeforeValidator(_clock_unit)] | None = None
     period: Annotated[Unit, BeforeValidator(_unit)] = Unit.MONTH
     subject: Columns = ()
     earliest: Instant | None = None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from ..engine.sql import instant, quote
+from datetime import datetime
+
+from ..engine.sql import bucket, instant, quote
+from ..model.clock import INTEGER_TYPES, TIME_TYPES, ZONED, Clock, ClockUnit
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
 from ..model.part import Ageless, HotPartition, Inventory
 from ..model.period import Period, Unit
-from ..model.schema import CLOCK_TYPES, Column
+from ..model.schema import Column
 from ..warehouse.base import Transaction
 from . import loads, parts, pins
 
 _COUNTED = "bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00'"
 """The days and hours that a period can be written of."""
-
-ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def take(tx: Transaction, dataset: Dataset) -> Inventory:
@@ -28,8 +29,10 @@ def take(tx: Transaction, dataset: Dataset) -> Inventory:
     cold = parts.of_dataset(tx, dataset.name)
     if not columns:
         raise missing_table(dataset, len({part.period for part in cold}))
-    clock_type = clock_of(dataset, columns).type
-    rows = tx.session.execute(_counts(tx, dataset, clock_type))
+    clock = clock_of(dataset, columns)
+    rows = tx.session.execute(_counts(tx, dataset, clock))
+    if clock.unit and not cold:
+        _check_unit(tx, dataset, clock, rows)
     total = sum(row[2] for row in rows)
     table_bytes = tx.bytes(dataset.table, total) if total else 0
     loaded = loads.last_by_period(tx, dataset.name)
@@ -46,11 +49,11 @@ def take(tx: Transaction, dataset: Dataset) -> Inventory:
     )
 
 
-def clock_of(dataset: Dataset, columns: tuple[Column, ...]) -> Column:
-    """Return the clock's column.
+def clock_of(dataset: Dataset, columns: tuple[Column, ...]) -> Clock:
+    """Return a dataset's clock.
 
     Raises:
-        SchemaError: there is none, or its type cannot age.
+        SchemaError: there is none, its type cannot age, or is not what the config says of it.
 
     """
     found = [column for column in columns if column.name == dataset.clock]
@@ -60,14 +63,28 @@ def clock_of(dataset: Dataset, columns: tuple[Column, ...]) -> Column:
             f"{dataset.table} has no column {dataset.clock!r}, the clock of {dataset.name}",
             hint=f"Its columns are: {names}.",
         )
-    if found[0].type not in CLOCK_TYPES:
+    clock = Clock(dataset.clock, found[0].type, dataset.clock_unit)
+    where = f"[datasets.{dataset.name}] clock_unit"
+    if clock.type in INTEGER_TYPES and clock.unit is None:
+        units = ", ".join(unit.value for unit in ClockUnit)
         raise SchemaError(
-            f"the clock {dataset.clock} of {dataset.name} is {found[0].type}",
-            hint=f"A clock is one of {', '.join(CLOCK_TYPES)}.",
+            f"the clock {clock.name} of {dataset.name} is {clock.type}: what does it count?",
+            hint=f'Say it in the config: {where} = "seconds" (one of {units}).',
         )
-    if found[0].type == "DATE" and dataset.unit is Unit.HOUR:
-        raise SchemaError(f"the clock {dataset.clock} of {dataset.name} is a DATE: it has no hours")
-    return found[0]
+    if clock.unit and clock.type in TIME_TYPES:
+        raise SchemaError(
+            f"the clock {clock.name} of {dataset.name} is {clock.type}, and counts no {clock.unit}",
+            hint=f"Take this line out of the config: {where}",
+        )
+    if clock.type not in (*TIME_TYPES, *INTEGER_TYPES):
+        raise SchemaError(
+            f"the clock {clock.name} of {dataset.name} is {clock.type}",
+            hint=f"A clock is one of {', '.join((*TIME_TYPES, *INTEGER_TYPES))}.",
+        )
+    if dataset.unit is Unit.HOUR and not clock.has_hours:
+        what = f"counts {clock.unit}" if clock.unit else f"is a {clock.type}"
+        raise SchemaError(f"the clock {clock.name} of {dataset.name} {what}: it has no hours")
+    return clock
 
 
 def missing_table(dataset: Dataset, cold_partitions: int) -> SchemaError:
@@ -82,36 +99,37 @@ def missing_table(dataset: Dataset, cold_partitions: int) -> SchemaError:
 
 
 def matching(
-    tx: Transaction, dataset: Dataset, clock_type: str, condition: str
+    tx: Transaction, dataset: Dataset, clock: Clock, condition: str
 ) -> dict[Period | None, int]:
     """Count the rows that meet a condition by period; None is those that never age."""
     found: dict[Period | None, int] = {}
-    for kind, ordinal, count in tx.session.execute(_counts(tx, dataset, clock_type, condition)):
+    for kind, ordinal, count in tx.session.execute(_counts(tx, dataset, clock, condition)):
         period = Period(dataset.unit, ordinal) if kind == "" else None
         found[period] = found.get(period, 0) + int(count)
     return found
 
 
-def _counts(tx: Transaction, dataset: Dataset, clock_type: str, condition: str = "TRUE") -> str:
+def _counts(tx: Transaction, dataset: Dataset, clock: Clock, condition: str = "TRUE") -> str:
     """Count rows by period; those that never age get a reason instead.
 
     Rows are counted by day, or hour, first: what periods and bounds cost is paid by so few.
     """
-    clock = quote(dataset.clock)
-    keys, missing = [f"{_bucket(dataset, clock_type)} AS bucket"], "bucket IS NULL"
-    if clock_type == ZONED:  # there an infinite clock has no bucket, either
-        keys.append(f"{clock} IS NULL AS missing")
+    name = quote(dataset.clock)
+    keys, missing = [f"{bucket(clock, dataset.unit)} AS bucket"], "bucket IS NULL"
+    if clock.unit or clock.type == ZONED:  # another one may have no bucket, either
+        keys.append(f"{name} IS NULL AS missing")
         missing = "missing"
     reasons = [
         f"WHEN {missing} THEN 'null'",
+        *(["WHEN bucket IS NULL THEN 'beyond'"] if clock.unit else []),
         "WHEN bucket IS NULL OR NOT isfinite(bucket) THEN 'infinite'",
         f"WHEN NOT ({_COUNTED}) THEN 'beyond'",
     ]
     if dataset.earliest:
-        keys.append(f"{clock} < {instant(dataset.earliest, clock_type)} AS early")
+        keys.append(f"{name} < {instant(dataset.earliest, clock)} AS early")
         reasons.append("WHEN early THEN 'early'")
     if dataset.latest:
-        keys.append(f"{clock} >= {instant(dataset.latest, clock_type)} AS late")
+        keys.append(f"{name} >= {instant(dataset.latest, clock)} AS late")
         reasons.append("WHEN late THEN 'late'")
     ordinal = f"datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket)"
     return (
@@ -122,12 +140,47 @@ def _counts(tx: Transaction, dataset: Dataset, clock_type: str, condition: str =
     )
 
 
-def _bucket(dataset: Dataset, clock_type: str) -> str:
-    """Return the UTC day, or hour, of the clock; an infinite clock has an infinite one, or none."""
-    clock = quote(dataset.clock)
-    if clock_type == ZONED:
-        clock = f"make_timestamp(epoch_us({clock}))"  # ten times as fast as a cast
-    return f"date_trunc('hour', {clock})" if dataset.unit is Unit.HOUR else f"{clock}::DATE"
+_LIKELY = (
+    (datetime(1900, 1, 1), datetime(1970, 1, 1)),
+    (datetime(1970, 2, 1), datetime(2200, 1, 1)),
+)
+"""When things happen that people write down; seconds read as milliseconds are all of one month."""
+
+
+def _check_unit(
+    tx: Transaction, dataset: Dataset, clock: Clock, rows: list[tuple[str, int | None, int]]
+) -> None:
+    """Check that a clock of whole numbers counts what the config says.
+
+    Raises:
+        SchemaError: no row is of a likely time; what would be one is suggested.
+
+    """
+    ordinals = {ordinal for _, ordinal, _ in rows if ordinal is not None}
+    likely = any(_is_likely(Period(dataset.unit, ordinal).start) for ordinal in ordinals)
+    if likely or all(kind == "null" for kind, _, _ in rows):
+        return
+    name = quote(clock.name)
+    value = tx.session.execute(
+        f"SELECT quantile_disc({name}, 0.5) FROM {tx.relation(dataset.table)}"
+    )[0][0]
+    fits = [
+        unit.value
+        for unit in ClockUnit
+        if any(unit.number(first) <= value < unit.number(last) for first, last in _LIKELY)
+    ]
+    raise SchemaError(
+        f"the clock {clock.name} of {dataset.name} is said to count {clock.unit}, but by that no "
+        f"row is of a likely time; {value} is one of its values",
+        hint=f"Counted in {' or '.join(fits)} it would be: look at [datasets.{dataset.name}] "
+        "clock_unit."
+        if fits
+        else f"Look at [datasets.{dataset.name}] clock and clock_unit.",
+    )
+
+
+def _is_likely(instant: datetime) -> bool:
+    return any(first <= instant < last for first, last in _LIKELY)
 
 
 def _ageless(dataset: Dataset, rows: list[tuple[str, int | None, int]]) -> tuple[Ageless, ...]:

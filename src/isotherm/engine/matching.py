@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from ..model.clock import Clock
 from ..model.correction import NewValues
 from ..model.dataset import Dataset
 from ..model.errors import RequestError, SchemaError
@@ -64,7 +65,7 @@ def sought(
 
 def held(
     dataset: Dataset,
-    clock_type: str,
+    clock: Clock,
     holds: Iterable[Hold],
     types: Mapping[str, str] | None = None,
 ) -> str:
@@ -75,7 +76,7 @@ def held(
     unbound = replace(dataset, earliest=None, latest=None)
     found = []
     for hold in holds:
-        where = within(unbound, clock_type, *hold.periods) if hold.periods else "TRUE"
+        where = within(unbound, clock, *hold.periods) if hold.periods else "TRUE"
         whose = belongs_to(hold.subjects, types) if hold.subjects else "TRUE"
         found.append(f"({where} AND {whose})")
     return f"coalesce({' OR '.join(found)}, FALSE)" if found else NOBODY

@@ -150,6 +150,12 @@ class Chooser:
                 f"{where} has no values, so that its type is not known",
                 hint=f"Say it: --type {column}=TIMESTAMP",
             )
+        if seen.values and clock.broken == seen.values and self.dataset.clock_unit:
+            raise LoadError(
+                f"{where} has no whole number: the config says that it counts "
+                f"{self.dataset.clock_unit}",
+                hint=f"Look at [datasets.{self.dataset.name}] clock_unit.",
+            )
         if seen.values and clock.broken == seen.values:
             example, known = understood(session, relation, column)
             told = " or ".join(f"--timestamp-format '{pattern}'" for pattern in known)
@@ -197,6 +203,8 @@ class Chooser:
             return (said,)
         if pair.source in self.candidates:
             return tuple(self.candidates[pair.source])
+        if pair.name == self.dataset.clock and self.dataset.clock_unit:
+            return ("BIGINT",)
         if pair.name == self.dataset.clock:
             return CLOCKS[1:] if self.dataset.unit is Unit.HOUR else CLOCKS
         return NEW_TYPES

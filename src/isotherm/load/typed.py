@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from ..engine.base import Session
 from ..engine.sql import quote
+from ..model.clock import INTEGER_TYPES, TIME_TYPES
 from ..model.dataset import Dataset
 from ..model.errors import LoadError, SchemaError
 from ..model.period import Unit
-from ..model.schema import CLOCK_TYPES, Column
+from ..model.schema import Column
 from .lossless import same_value, way
 from .target import Field, Pair, Table, Widening, may_widen
 
@@ -86,10 +87,11 @@ class Typed:
 
     def _check_clock(self, pair: Pair, type_: str) -> None:
         hours = type_ == "DATE" and self.dataset.unit is Unit.HOUR
-        if type_ not in CLOCK_TYPES or hours:
+        wanted = INTEGER_TYPES if self.dataset.clock_unit else TIME_TYPES
+        if type_ not in wanted or hours:
             raise LoadError(
                 f"{self.file}: column {pair.source}, the clock of {self.dataset.name}, is {type_}",
-                hint=f"A clock is one of {', '.join(CLOCK_TYPES)}. If its values are times "
+                hint=f"Here it is one of {', '.join(wanted)}. If its values are times "
                 f"nevertheless: --type {pair.source}=TIMESTAMP",
             )
 

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from ..control import journal, loads
+from ..control.inventory import clock_of
 from ..control.loads import Load
 from ..engine.failures import DAMAGE, Failure, failure
-from ..engine.sql import listed, quote
+from ..engine.sql import bucket, listed
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, LoadError
-from ..model.period import Period, Unit
+from ..model.period import Period
 from ..model.schema import Column
 from ..warehouse.base import Transaction, Warehouse
 from .damage import damaged
@@ -189,15 +190,10 @@ def _brought(
 
 def _periods(tx: Transaction, dataset: Dataset, relation: str = "") -> dict[Period, int]:
     """Count the rows of a relation, the whole table by default, by period without ageless ones."""
-    clock = quote(dataset.clock)
-    column = next(c for c in tx.columns(dataset.table) if c.name == dataset.clock)
-    if column.type == "TIMESTAMP WITH TIME ZONE":
-        clock = f"make_timestamp(epoch_us({clock}))"
-    hourly = dataset.unit is Unit.HOUR
-    bucket = f"date_trunc('hour', {clock})" if hourly else f"CAST({clock} AS DATE)"
+    clock = clock_of(dataset, tx.columns(dataset.table))
     rows = tx.session.execute(
         f"SELECT datediff('{dataset.unit}', TIMESTAMP '1970-01-01', bucket), sum(rows)::BIGINT "
-        f"FROM (SELECT {bucket} AS bucket, count(*) AS rows "
+        f"FROM (SELECT {bucket(clock, dataset.unit)} AS bucket, count(*) AS rows "
         f"FROM {relation or tx.relation(dataset.table)} GROUP BY ALL) "
         "WHERE bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00' "
         "GROUP BY ALL ORDER BY ALL"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .clock import ClockUnit
 from .errors import RequestError
 from .names import TableName
 from .period import Duration, Unit
@@ -26,6 +27,7 @@ class Dataset:
         table: The warehouse table that holds its hot rows.
         clock: The column that ages a row.
         unit: The period's length.
+        clock_unit: What the clock counts, where it is a whole number.
         policy: Where a partition belongs at which age.
         subject: The columns that identify a person.
         earliest: Rows whose clock lies before this instant never age.
@@ -45,6 +47,7 @@ class Dataset:
     table: TableName
     clock: str
     unit: Unit = Unit.MONTH
+    clock_unit: ClockUnit | None = None
     policy: Policy = field(default_factory=Policy)
     subject: tuple[str, ...] = ()
     earliest: datetime | None = None

@@ -48,9 +48,6 @@ _KEEP_AS = {
 }
 """What to suggest for a type that does not survive; text where there is nothing nearer."""
 
-CLOCK_TYPES = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DATE")
-"""The types that a clock may have."""
-
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -213,9 +213,9 @@ class Act:
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition that the move's rows meet in the warehouse."""
-        clock_type = clock_of(self.dataset, self.columns).type
+        clock = clock_of(self.dataset, self.columns)
         conditions = [
-            f"({within(self.dataset, clock_type, first, last)})"
+            f"({within(self.dataset, clock, first, last)})"
             for first, last in ranges(periods or self.move.periods)
         ]
         return " OR ".join(conditions)

@@ -14,6 +14,7 @@ from ..engine.base import Session
 from ..engine.matching import held, sought
 from ..engine.sql import listed
 from ..engine.threads import each
+from ..model.clock import Clock
 from ..model.errors import RequestError
 from ..model.hold import Hold
 from ..model.part import Location, Part
@@ -51,9 +52,9 @@ class Erase(Act):
         return holds.standing(self.tx, self.dataset.name)
 
     @cached_property
-    def clock_type(self) -> str:
-        """The type of the clock in the warehouse."""
-        return clock_of(self.dataset, self.columns).type
+    def clock(self) -> Clock:
+        """The clock, as the warehouse has it."""
+        return clock_of(self.dataset, self.columns)
 
     @property
     def sources(self) -> tuple[Part, ...]:
@@ -72,7 +73,7 @@ class Erase(Act):
         if self.of_warehouse:
             self.check_table()
             self.moved = self.tx.session.digest(self.hot_rows())
-            self._hot = matching(self.tx, self.dataset, self.clock_type, self.condition())
+            self._hot = matching(self.tx, self.dataset, self.clock, self.condition())
             return
         rewriting, session = self._rewriting, self.tx.session
 
@@ -119,7 +120,7 @@ class Erase(Act):
     def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition of their rows in the warehouse, of whatever period."""
         theirs = sought(self.request.subjects, self.request.changes)
-        return f"{theirs} AND NOT {held(self.dataset, self.clock_type, self.holds)}"
+        return f"{theirs} AND NOT {held(self.dataset, self.clock, self.holds)}"
 
     def hot_rows(self, periods: Sequence[Period] | None = None) -> str:
         """Return the query of the rows that leave the warehouse: by what tells them apart."""
@@ -171,7 +172,7 @@ class Erase(Act):
             self.dataset,
             self.request,
             self.holds,
-            self.clock_type,
+            self.clock,
             self.catalogued,
             self.ports.clock(),
         )

@@ -52,10 +52,10 @@ class Reload(Act):
 
     def condition(self, periods: Sequence[Period] | None = None) -> str:
         """Return the condition of the periods alone: what was cold may lie outside the bounds."""
-        clock_type = clock_of(self.dataset, self.columns).type
+        clock = clock_of(self.dataset, self.columns)
         unbound = replace(self.dataset, earliest=None, latest=None)
         return " OR ".join(
-            f"({within(unbound, clock_type, first, last)})"
+            f"({within(unbound, clock, first, last)})"
             for first, last in ranges(periods or self.move.periods)
         )
 

@@ -10,6 +10,7 @@ from ..control.erasures import Erasure
 from ..engine.base import Session
 from ..engine.matching import held, sought
 from ..engine.sql import listed, quote, text
+from ..model.clock import Clock
 from ..model.dataset import Dataset
 from ..model.errors import VerifyError
 from ..model.hold import Hold
@@ -61,7 +62,7 @@ class Rewriting:
 
     Attributes:
         holds: Those that stand.
-        clock_type: Of the clock in the warehouse.
+        clock: As the warehouse has it.
         catalogued: The columns of the dataset's Iceberg table, by field id.
         now: When new objects come into being, UTC.
 
@@ -71,7 +72,7 @@ class Rewriting:
     dataset: Dataset
     request: Erasure
     holds: tuple[Hold, ...]
-    clock_type: str
+    clock: Clock
     catalogued: Mapping[int, Column]
     now: datetime
 
@@ -90,7 +91,7 @@ class Rewriting:
         columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
         source, types = self._as_now(session.parquet([url]), there, columns)
         theirs = sought(self.request.subjects, self.request.changes, types)
-        kept = held(self.dataset, self.clock_type, self.holds, types)
+        kept = held(self.dataset, self.clock, self.holds, types)
         gone, left = session.execute(
             f"SELECT count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
             f"FROM {source} AS t WHERE {theirs}"

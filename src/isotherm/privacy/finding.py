@@ -14,6 +14,7 @@ from ..engine.failures import DAMAGE, failure
 from ..engine.filters import hides_row_numbers
 from ..engine.matching import as_they_are_kept, held, naming, sought
 from ..engine.sql import listed
+from ..model.clock import Clock
 from ..model.correction import NewValues
 from ..model.dataset import Dataset
 from ..model.errors import RequestError, SchemaError, StorageError
@@ -143,17 +144,17 @@ class Finder:
 
         """
         tx, name = self.tx, self.dataset.name
-        clock_type = clock_of(self.dataset, tx.columns(self.dataset.table)).type
+        clock = clock_of(self.dataset, tx.columns(self.dataset.table))
         standing = holds.standing(tx, name)
         theirs = sought(subjects, changes)
-        kept = held(self.dataset, clock_type, standing)
+        kept = held(self.dataset, clock, standing)
         every = parts.of_dataset(tx, name)
         open_ = [part for part in every if part.readable_at(self.now)]
-        hot = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND NOT {kept}")
+        hot = inventory.matching(tx, self.dataset, clock, f"{theirs} AND NOT {kept}")
         left = {}
         if standing:
-            left = inventory.matching(tx, self.dataset, clock_type, f"{theirs} AND {kept}")
-        cold, cold_left = self._cold(open_, subjects, changes, standing, clock_type)
+            left = inventory.matching(tx, self.dataset, clock, f"{theirs} AND {kept}")
+        cold, cold_left = self._cold(open_, subjects, changes, standing, clock)
         waits = 0 if changes else erasures.quarantined(tx, name, subjects)
         whole = erasures.keeps_quarantine(standing)
         said = {WAREHOUSE: sum(left.values()), QUARANTINE: waits if whole else 0}
@@ -181,7 +182,7 @@ class Finder:
         subjects: Sequence[DataSubject],
         changes: NewValues,
         standing: Sequence[Hold],
-        clock_type: str,
+        clock: Clock,
     ) -> tuple[dict[Part, int], dict[Part, int]]:
         """Count rows by object: those that go, and those that a case keeps.
 
@@ -218,7 +219,7 @@ class Finder:
             source, types = naming(wanted, relation, columns.values(), stretch)
             sources.append(f"SELECT {listed(types)}, filename FROM {source}")
         source = f"({' UNION ALL '.join(sources)})"
-        kept = held(dataset, clock_type, standing, types)
+        kept = held(dataset, clock, standing, types)
         theirs = sought(subjects, changes, types)
         with self._blaming(parts_):
             rows = session.execute(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..engine.duckdb import DuckDBSession
@@ -131,12 +131,12 @@ def _round(
 
 def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:
     """Return the statement that makes a segment's table."""
-    unit, clock_type = data.dataset.unit, data.clock.type
-    step = timedelta(days=1) if clock_type == "DATE" else timedelta(microseconds=1)
-    low = instant(Period(unit, segment.ordinals[0]).start, clock_type)
-    high = instant(Period(unit, segment.ordinals[-1]).end - step, clock_type)
+    unit, clock = data.dataset.unit, data.clock
+    low = instant(Period(unit, segment.ordinals[0]).start, clock)
+    high = instant(clock.last_before(Period(unit, segment.ordinals[-1]).end), clock)
     table = quote(catalog, STAND_INS, name)
-    return f"CREATE TABLE {table} AS SELECT * FROM (VALUES ({low}), ({high})) t(clock)"
+    values = f"(VALUES ({low}), ({high})) t(clock)"
+    return f"CREATE TABLE {table} AS SELECT clock::{clock.type} AS clock FROM {values}"
 
 
 def _rows(catalog: str, data: Whole, made: Iterable[str], words: frozenset[str] | None) -> str:

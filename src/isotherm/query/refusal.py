@@ -9,7 +9,7 @@ from ..cost.amounts import money
 from ..cost.amounts import size as amount
 from ..cost.dollars import quote, size_of
 from ..cost.prices import PriceBook
-from ..engine.sql import plainly
+from ..engine.sql import instant, plainly, text
 from ..model.errors import ArchivedError
 from ..model.part import Part
 from ..model.period import ranges
@@ -65,6 +65,8 @@ def spelling(query: Sequence[Node], data: Whole, after: datetime) -> str:
 
     """
     clock = data.dataset.clock
+    first = instant(after, data.clock) if data.clock.unit else text(f"{after:%Y-%m-%d}")
+    bound = f"{plainly(clock)} >= {first}"
     for sides in comparison_sides(query):
         for place, side in enumerate(sides):
             others = [*sides[:place], *sides[place + 1 :]]
@@ -73,9 +75,9 @@ def spelling(query: Sequence[Node], data: Whole, after: datetime) -> str:
             if wrapper := _wrapper(side, others, clock):
                 return (
                     f"Nothing can be proved of {wrapper} before the query runs: write "
-                    f"{plainly(clock)} >= '{after:%Y-%m-%d}', for one"
+                    f"{bound}, for one"
                 )
-    return f"Or bound {clock} more closely: WHERE {plainly(clock)} >= '{after:%Y-%m-%d}'"
+    return f"Or bound {clock} more closely: WHERE {bound}"
 
 
 def _restoring(book: PriceBook, parts: Sequence[Part]) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote
+from ..model.clock import Clock
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
 from ..model.names import identifier
@@ -36,7 +37,7 @@ class Whole:
     dataset: Dataset
     hot: str
     table: tuple[Column, ...]
-    clock: Column
+    clock: Clock
     layout: Layout
     fields: tuple[Field, ...]
     lost: tuple[str, ...]
