@@ -11,7 +11,7 @@ import isotherm
 from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
-pytest_plugins = ("servers", "databases", "aged", "command_line")
+pytest_plugins = ("sharing", "servers", "databases", "aged", "command_line")
 
 TRIPS = """
 [datasets.trips]

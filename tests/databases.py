@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from servers import free_port
+from sharing import Shared
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -147,7 +148,6 @@ def running() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """Start PostgreSQL for all tests of a session."""
-    with running() as server:
-        yield server
+def postgres(shared: Shared) -> PostgresServer:
+    """Return the PostgreSQL of all tests."""
+    return shared.get("postgres", running)

@@ -20,6 +20,8 @@ from typing import Any
 import boto3
 import pytest
 
+from sharing import Shared
+
 SECONDS = 30.0
 """A server that has not answered after so long does not come."""
 
@@ -116,14 +118,13 @@ def a_moto(**settings: str) -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[S3Server]:
-    """Start a moto server for all tests of a session."""
-    with a_moto() as server:
-        yield server
+def moto(shared: Shared) -> S3Server:
+    """Return the moto server of all tests."""
+    return shared.get("moto", a_moto)
 
 
-@pytest.fixture(scope="session")
-def ministack() -> Iterator[S3Server]:
+@contextmanager
+def a_ministack() -> Iterator[S3Server]:
     """Start a ministack server: its archives take two seconds, and say that they are at it."""
     port, folder = free_port(), tempfile.mkdtemp(prefix="ministack-")
     settings = {
@@ -168,10 +169,15 @@ def ceph() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="session")
-def rgw() -> Iterator[S3Server]:
-    """Start Ceph's gateway for all tests of a session."""
-    with ceph() as server:
-        yield server
+def ministack(shared: Shared) -> S3Server:
+    """Return the ministack server of all tests."""
+    return shared.get("ministack", a_ministack)
+
+
+@pytest.fixture(scope="session")
+def rgw(shared: Shared) -> S3Server:
+    """Return the Ceph gateway of all tests."""
+    return shared.get("rgw", ceph)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from isotherm.control import erasures
 from isotherm.lake import Lake
 from isotherm.model.errors import BusyError, IsothermError, MovesFailed, StorageError
 from isotherm.model.period import Duration, Period
+from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits, Watch
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step, steps
@@ -159,12 +160,14 @@ def test_an_erasure_of_a_file_that_is_held_says_by_whom(warm: CommandLine) -> No
 # -- a server that ends
 
 
-def restarting(server: PostgresServer, when: Step, kind: Kind) -> tuple[Watch, list[Step]]:
-    """Return who restarts the server before a step of the first move of a kind."""
+def restarting(
+    server: PostgresServer, when: Step, kind: Kind, *, cold: bool = True
+) -> tuple[Watch, list[Step]]:
+    """Return who restarts the server before a step of the first move of a kind, of its periods."""
     done: list[Step] = []
 
     def watch(move: Move, step: Step) -> None:
-        if step is when and move.kind is kind and not done:
+        if step is when and move.kind is kind and bool(move.periods) is cold and not done:
             done.append(step)
             server.stop()
             server.start()
@@ -176,26 +179,37 @@ def test_a_server_that_ends_at_any_step_of_an_erasure_keeps_it_from_nothing(
     make_lake: MakeLake, own: PostgresServer
 ) -> None:
     lake = make(make_lake, WARM, own.database())
-    run_sql(lake, "UPDATE trips SET pickup = TIMESTAMP '2018-05-05'")  # a third cold month
-    age(lake)
-    order, left = steps(Kind.ERASE), set(EVERY)
-    for when in order[order.index(Step.BEGIN) :]:
-        watch, done = restarting(own, when, Kind.ERASE)
-        failures: list[IsothermError] = []
-        try:
-            lake.erasing.run("DSR", limits=ONE, watch=watch)
-        except MovesFailed as failed:
-            failures.extend(failed.applied.failures.values())
-        except IsothermError as error:
-            failures.append(error)
-        assert done
-        assert {type(error) for error in failures} <= {StorageError}
-        now = set(ids(lake))
-        assert set(OTHERS) <= now <= left
-        left = now
-        if left == set(OTHERS):
-            break
-    at_last(lake)
+    nothing = (Step.INTENT, Step.FENCE, Step.DELETE)  # that is done to objects
+    tried = [(step, True) for step in steps(Kind.ERASE) if step not in nothing]
+    left = set(EVERY)
+    for rider, (when, cold) in zip((0, 1, 2, 4, 5, 6, 7, 8, 9), tried, strict=True):
+        case = f"STEP-{rider}"
+        lake.erasing.ask("trips", [DataSubject.parse(f"rider_id={rider}")], case)
+        gone = {id_ for id_ in left if id_ % 10 == rider and id_ != 80}  # that is 3's
+        end_once(lake, own, case, when, cold=cold)
+        assert left - gone <= set(ids(lake)) <= left
+        assert not lake.erasing.run(case).request.proven_at
+        left -= gone
+        assert set(ids(lake)) == left
+    end_once(lake, own, "DSR", Step.DELETE, cold=False)
+    finish(lake)
+    assert ids(lake) == []
+    assert not untidy(lake)
+    assert lake.audit(share=1.0).findings == ()
+
+
+def end_once(lake: Lake, server: PostgresServer, case: str, when: Step, *, cold: bool) -> None:
+    """Go on with a request, and end the server before a step of its move of objects, or of rows."""
+    watch, done = restarting(server, when, Kind.ERASE, cold=cold)
+    failures: list[IsothermError] = []
+    try:
+        lake.erasing.run(case, watch=watch)
+    except MovesFailed as failed:
+        failures.extend(failed.applied.failures.values())
+    except IsothermError as error:
+        failures.append(error)
+    assert done
+    assert {type(error) for error in failures} <= {StorageError}
 
 
 def test_a_server_that_ends_at_any_step_of_a_restore_keeps_it_from_nothing(
