@@ -56,6 +56,7 @@ class Story:
         then: The policy that makes the move due, where it is another one.
         early: An earlier time, at which everything due is moved first.
         late: Whether late rows arrive after that.
+        followed: Whether these have followed the others.
         restored: Whether the partitions are restored after that.
         asks: Whether the move is a restore that somebody asks for.
         forgets: The ids of the rows that somebody wants forgotten.
@@ -70,6 +71,7 @@ class Story:
     then: str | None = None
     early: datetime | None = None
     late: bool = False
+    followed: bool = False
     restored: bool = False
     asks: bool = False
     forgets: tuple[int, ...] = ()
@@ -79,6 +81,7 @@ class Story:
 
 _SUBJECTS = ('clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]')
 _EARLY = datetime(2019, 2, 1)
+_SOON_ONE = "compact_min_objects = 2"
 _BOTH = policy(STANDARD="6 months", STANDARD_IA="14 months")
 _ARCHIVE = policy(STANDARD="6 months", GLACIER="14 months")
 STORIES = {
@@ -88,6 +91,13 @@ STORIES = {
     "retier": Story(_BOTH, "STANDARD_IA", early=_EARLY),
     "retier to the archive": Story(_ARCHIVE, "GLACIER", early=_EARLY),
     "restore": Story(policy(GLACIER="6 months"), "GLACIER", early=datetime(2019, 6, 30), asks=True),
+    "compact": Story(
+        policy(STANDARD="6 months").replace('clock = "pickup"', 'clock = "pickup"\n' + _SOON_ONE),
+        "STANDARD",
+        early=_EARLY,
+        late=True,
+        followed=True,
+    ),
     "end of a restore": Story(policy(GLACIER="6 months"), "GLACIER", early=_EARLY, restored=True),
     "reload": Story(policy(STANDARD="6 months"), "hot", then=policy(), early=_EARLY),
     "erase": Story(
@@ -132,6 +142,10 @@ def build(story: str, folder: str) -> None:
                 "INSERT INTO trips SELECT TIMESTAMP '2018-03-02' + INTERVAL (i) WEEK, 1000 + i, 0 "
                 "FROM range(9) t(i)",
             )
+        if told.followed:
+            age(lake)
+            clock.forward(timedelta(hours=2))
+            age(lake, "no period")
         if told.restored:
             lake.apply(_restores(lake, *MONTHS))
         if people := told.forgets + told.corrects:

@@ -111,6 +111,10 @@ def _table(console: Console, moves: Iterable[Move]) -> None:
 
 def _title(move: Move) -> str:
     """Say what moves of one kind have in common."""
+    from ..plan.plan import Kind
+
+    if move.kind is Kind.COMPACT:
+        return f"{move.dataset}: {move.kind} in {move.source}, because {move.reason}"
     target = "" if move.until else f" to {move.target}"
     return f"{move.dataset}: {move.kind} from {move.source}{target}, because {move.reason}"
 

@@ -167,6 +167,7 @@ def _dataset(file: Path, name: str, section: DatasetSection, schema: str) -> Dat
         order_by=section.order_by,
         append_min_rows=section.append_min_rows,
         append_max_age=section.append_max_age,
+        compact_min_objects=section.compact_min_objects,
         cast=section.cast,
         renamed=section.renamed,
         dropped=section.dropped,

@@ -53,10 +53,17 @@ class Session(Protocol):
         """Count and hash the rows of `select`, whatever their order."""
         ...
 
-    def parquet(self, paths: Sequence[str], columns: Mapping[int, Column] | None = None) -> str:
+    def parquet(
+        self,
+        paths: Sequence[str],
+        columns: Mapping[int, Column] | None = None,
+        *,
+        alike: bool = False,
+    ) -> str:
         """Return the SQL of a relation that reads these Parquet files.
 
         Args:
+            alike: All of them have the same columns; the first one is looked at for all.
             columns: What is read, by field id, whatever it was called and typed when a file was
                 written; a column that a file has not is NULL. All columns by name if not given.
 
@@ -65,6 +72,10 @@ class Session(Protocol):
 
     def parquet_columns(self, path: str) -> dict[int, Column]:
         """Return the columns of a Parquet file as it was written, by field id."""
+        ...
+
+    def parquet_columns_of(self, paths: Sequence[str]) -> dict[str, dict[int, Column]]:
+        """Return the columns of Parquet files as they were written, by path and by field id."""
         ...
 
     def progress(self) -> float:

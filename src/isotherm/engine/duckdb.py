@@ -223,9 +223,15 @@ class DuckDBSession:
         )[0]
         return Digest(int(rows), int(total), int(xor))
 
-    def parquet(self, paths: Sequence[str], columns: Mapping[int, Column] | None = None) -> str:
+    def parquet(
+        self,
+        paths: Sequence[str],
+        columns: Mapping[int, Column] | None = None,
+        *,
+        alike: bool = False,
+    ) -> str:
         """Return the SQL of a relation that reads these Parquet files."""
-        options = "union_by_name = true"
+        options = f"union_by_name = {str(not alike).lower()}"
         if columns is not None:
             schema = ", ".join(
                 f"{id_}: {{'name': {text(column.name)}, 'type': {text(column.type)}, "
@@ -239,11 +245,20 @@ class DuckDBSession:
 
     def parquet_columns(self, path: str) -> dict[int, Column]:
         """Return the columns of a Parquet file as it was written, by field id."""
+        return self.parquet_columns_of([path])[path]
+
+    def parquet_columns_of(self, paths: Sequence[str]) -> dict[str, dict[int, Column]]:
+        """Return the columns of Parquet files as they were written, by path and by field id."""
         rows = self.execute(
-            "SELECT field_id, name, duckdb_type FROM parquet_schema(?) WHERE field_id IS NOT NULL",
-            [path],
+            "SELECT file_name, field_id, name, duckdb_type FROM parquet_schema(?) "
+            "WHERE field_id IS NOT NULL",
+            [list(paths)],
         )
-        return {id_: Column(name, type_) for id_, name, type_ in rows}
+        found: dict[str, dict[int, Column]] = {path: {} for path in paths}
+        called = {path.removeprefix("file://"): path for path in paths}
+        for path, id_, name, type_ in rows:
+            found[called[path.removeprefix("file://")]][id_] = Column(name, type_)
+        return found
 
     def progress(self) -> float:
         """Return how far the running statement is, 0 to 1; -1 if that is not known."""

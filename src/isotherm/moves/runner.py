@@ -16,6 +16,7 @@ from ..plan.plan import OF_PEOPLE, Kind, Move
 from ..plan.steps import Step, steps
 from . import recovery
 from .base import Act, Ports
+from .compact import Compact
 from .correct import Correct
 from .erase import Erase
 from .expire import Expire
@@ -34,6 +35,7 @@ ACTS: dict[Kind, type[Act]] = {
     Kind.RELOAD: Reload,
     Kind.ERASE: Erase,
     Kind.CORRECT: Correct,
+    Kind.COMPACT: Compact,
     Kind.EXPIRE: Expire,
 }
 ATTEMPTS = 3

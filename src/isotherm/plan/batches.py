@@ -19,6 +19,7 @@ _STAGES = {
     Kind.UNLOAD: 3,
     Kind.ERASE: 2,
     Kind.CORRECT: 2,
+    Kind.COMPACT: 2,
     Kind.EXPIRE: 3,
 }
 

@@ -100,6 +100,15 @@ class Economics:
                 once += copying(self.book, Size(part.bytes), longer)
         return Dollars(0.0, once)
 
+    def compact(self, parts: Sequence[Part], tier: Tier) -> Dollars | None:
+        """Value objects that become one; None while leaving their class would cost a fee."""
+        if any(self._early(part) > 0 for part in parts):
+            return None
+        held, one = size_of(parts), Size(sum(part.bytes for part in parts), 1)
+        saved = monthly(self.book, tier, held) - monthly(self.book, tier, one)
+        once = self._leaving(parts, tier) + entering(self.book, HOT, tier, one)
+        return Dollars(saved, once + self._checking(tier, one))
+
     def end_restore(self, parts: Sequence[Part]) -> Dollars:
         """Value readable copies that go."""
         return Dollars(self._copies(parts), 0.0)

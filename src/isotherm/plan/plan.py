@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """Somebody's rows are taken out of the warehouse, or out of objects."""
     CORRECT = "correct"
     """Somebody's rows get new values, in the warehouse or in objects."""
+    COMPACT = "compact"
+    """Several objects of a period become one, sorted."""
     EXPIRE = "expire"
     """A period is deleted from everywhere."""
 
@@ -120,7 +122,8 @@ class Move:
             return f"{self.kind} {self.dataset} {where}"
         way = f"{self.source} -> {self.target}"
         if self.source == self.target:  # a restore, or the end of one
-            way = f"from {self.source}" if self.kind is Kind.RESTORE else f"back to {self.target}"
+            words = {Kind.RESTORE: "from", Kind.COMPACT: "in"}
+            way = f"{words.get(self.kind, 'back to')} {self.source}"
         return f"{self.kind} {self.dataset} {self.span} {way}"
 
 

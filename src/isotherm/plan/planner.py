@@ -138,6 +138,7 @@ class _Planner:
                 yield from self._warmer(partition, parts, tier, due, rule)
             else:
                 yield from self._asked(partition, parts, tier)
+                yield from self._compacts(partition, parts, tier)
                 if rule and due != tier:
                     colder += self._colder(partition, parts, tier, rule)
                 else:
@@ -216,6 +217,18 @@ class _Planner:
         yield judged
         if isinstance(judged, Refusal) and judged.cause is Cause.UNECONOMIC:
             yield from self._returns(partition, parts, tier)
+
+    def _compacts(
+        self, partition: Partition, parts: list[Part], tier: Tier
+    ) -> Iterator[Move | Refusal]:
+        """Make many objects of a tier one: late rows that have followed leave small ones."""
+        least = self.dataset.compact_min_objects
+        if len(parts) < least or tier.archived:
+            return
+        if dollars := self.economics.compact(parts, tier):
+            reason = f"{len(parts)} objects; compact_min_objects = {least}"
+            move = self._move(Kind.COMPACT, parts, tier, tier, reason)
+            yield self._judged(replace(move, dollars=dollars), partition)
 
     def _opened(self, partition: Partition, closed: list[Part], reason: str) -> Move | Refusal:
         """Have archived parts made readable, so that they can be copied elsewhere."""

@@ -36,13 +36,16 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
     Kind.UNLOAD: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
     Kind.APPEND: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
     Kind.RETIER: (Step.COPY, Step.VERIFY, Step.REGISTER),
+    Kind.COMPACT: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
     Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
     Kind.ERASE: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
     Kind.CORRECT: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.UPDATE),
     Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
-_REMOVING = frozenset({Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.CORRECT, Kind.EXPIRE})
+_REMOVING = frozenset(
+    {Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.CORRECT, Kind.COMPACT, Kind.EXPIRE}
+)
 
 
 def steps(kind: Kind, *, by_rule: bool = False) -> tuple[Step, ...]:

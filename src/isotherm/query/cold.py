@@ -10,10 +10,15 @@ from ..model.part import Location, Part
 from ..model.schema import Column
 from .layout import Memory
 
+FILES_AT_MOST = 256
+"""The columns of more files are not looked at: that would take longer than it saves."""
+Columns = Mapping[int, Column]
+"""By field id."""
+
 
 def cold_rows(
     session: DuckDBSession,
-    columns: Mapping[int, Column],
+    columns: Columns,
     parts: Sequence[Part],
     url: Callable[[Location], str],
     memory: Memory,
@@ -21,23 +26,38 @@ def cold_rows(
     """Return the query of the rows of some parts.
 
     A column is known by its field id, so that an object with an older name or type of it is read
-    right; one that an object has not yet is NULL.
+    right; one that an object has not yet is NULL. Where every object has the names and types of
+    today they are read by name: the engine knows the statistics of such files, and reads each of
+    them on all threads.
 
     Args:
-        columns: By field id, with the names and types that the query sees.
+        columns: With the names and types that the query sees.
 
     """
     urls = [url(part.readable_location) for part in parts]
-    if len(urls) == 1:  # by field id, DuckDB reads a single file on one thread
-        found = memory.object_columns(session, urls[0])
-        if all(found[id_].type == c.type for id_, c in columns.items() if id_ in found):
-            return _by_name(session.parquet(urls), columns, found)
+    if len(urls) == 1 or (len(urls) <= FILES_AT_MOST and urls[0].startswith("file:")):
+        objects = memory.object_columns(session, urls)
+        if all(_is_of_today(found, columns) for found in objects):
+            return _by_name(session, urls, columns, objects)
     return f"SELECT * FROM {session.parquet(urls, columns)}"
 
 
-def _by_name(source: str, columns: Mapping[int, Column], found: Mapping[int, Column]) -> str:
+def _is_of_today(found: Columns, columns: Columns) -> bool:
+    """Say whether an object has the columns that it has by the names and types of today."""
+    ids = {column.name.casefold(): id_ for id_, column in columns.items()}
+    return all(
+        columns[id_] == column if id_ in columns else column.name.casefold() not in ids
+        for id_, column in found.items()
+    )
+
+
+def _by_name(
+    session: DuckDBSession, urls: Sequence[str], columns: Columns, objects: Sequence[Columns]
+) -> str:
+    there = {id_ for found in objects for id_ in found}
     picked = ", ".join(
-        f"{quote(found[id_].name) if id_ in found else f'NULL::{c.type}'} AS {quote(c.name)}"
+        f"{quote(c.name) if id_ in there else f'NULL::{c.type}'} AS {quote(c.name)}"
         for id_, c in columns.items()
     )
-    return f"SELECT {picked} FROM {source}"
+    alike = all(found == objects[0] for found in objects)
+    return f"SELECT {picked} FROM {session.parquet(urls, alike=alike)}"

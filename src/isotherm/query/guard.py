@@ -22,12 +22,15 @@ from ..model.part import Part
 from ..model.period import Period
 from .columns import mentioned
 from .names import Named
+from .parse import Node, nodes
 from .place import STAND_INS, Places
 from .segments import Kind, Search, Segment
-from .times import likely
+from .times import comparison_sides, is_steady, likely
 from .whole import Whole, hot_rows
 
 EXPLAIN = "EXPLAIN (FORMAT json) "
+OPENED = 256
+"""So many files of a dataset are opened rather than asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,11 @@ def needed(
         UnprovableError: the provable spelling has no meaning, and perhaps the query has none.
 
     """
+    if not any(data.layout.archived for data in wholes) and _whole_anyway(named, wholes):
+        return {
+            data.dataset.name: Needed(tuple(part for p in data.layout.cold.values() for part in p))
+            for data in wholes
+        }
     times = likely(places.side, named.nodes) if wholes else ()
     searches = {search: data for data in wholes for search in _searches(data, times)}
     waiting = any(search.questions for search in searches)
@@ -76,6 +84,31 @@ def plan_of(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
     """Return what `EXPLAIN` says of each operator of the optimized plan of a query."""
     plan = json.loads(session.execute(EXPLAIN + sql)[0][1])
     return [info for node in _nodes(plan) if isinstance(info := node.get("extra_info"), dict)]
+
+
+def _whole_anyway(named: Named, wholes: Sequence[Whole]) -> bool:
+    """Say whether nothing in a query is likely to tell partitions apart that are all readable.
+
+    It is wrong where the clock is compared under another name: then the files that are not needed
+    are still left out by their own statistics, once they are opened. So they must not be many.
+    """
+    if named.views or named.macros or any(len(d.layout.cold) > OPENED for d in wholes):
+        return False
+    clocks = {data.dataset.clock.casefold() for data in wholes}
+
+    def tells(side: Node) -> bool:
+        return any(_column_of(node) in clocks for node in nodes(side))
+
+    return not any(
+        tells(side) and any(is_steady(other) for other in sides if other is not side)
+        for sides in comparison_sides(named.nodes)
+        for side in sides
+    )
+
+
+def _column_of(node: Node) -> str:
+    names = node.get("column_names")
+    return str(names[-1]).casefold() if names else ""
 
 
 class _Found:

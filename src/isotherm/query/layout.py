@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,11 +79,13 @@ class Memory:
             self._pinned(tx, dataset, version) if version else (),
         )
 
-    def object_columns(self, session: DuckDBSession, url: str) -> dict[int, Column]:
-        """Return the columns of an object as it was written, by field id."""
-        if url not in self._objects:
-            self._objects[url] = session.parquet_columns(url)
-        return self._objects[url]
+    def object_columns(
+        self, session: DuckDBSession, urls: Sequence[str]
+    ) -> list[dict[int, Column]]:
+        """Return the columns of each object as it was written, by field id."""
+        if unknown := [url for url in urls if url not in self._objects]:
+            self._objects.update(session.parquet_columns_of(unknown))
+        return [self._objects[url] for url in urls]
 
     def _layout(
         self, tx: AttachedTransaction, dataset: str, digest: Row, readable_at: datetime
