@@ -220,8 +220,7 @@ class Erasing:
 
         """
         lake, request = self._lake, self.request(case)
-        if request.proven_at:
-            raise RequestError(f"{case} is done: it was proven at {request.proven_at:%Y-%m-%d}")
+        _check_open(request)
         with self._finder(request.dataset) as finder:
             found = self._found(finder, request)
             if not (found.rows or found.archived or request.forgotten_at):
@@ -243,6 +242,7 @@ class Erasing:
         if request.proven_at:
             self._wiped()
             return Erased(request, None)
+        _check_open(request)
         key = Key.read(self.key_file)
         plan = self.plan(case, max_bytes=limits.max_bytes if limits else None)
         if plan.moves and request.forgotten_at:  # somebody has come back meanwhile
@@ -267,6 +267,24 @@ class Erasing:
         if request.proven_at:
             self._wiped()
         return Erased(request, applied, waits)
+
+    def withdraw(self, case: str, reason: str, *, who: str | None = None) -> Erasure:
+        """End a request that nobody wants any more; what was done for it stays done.
+
+        Raises:
+            RequestError: there is none, it is proven or withdrawn already, or no reason is given.
+
+        """
+        if not reason.strip():
+            raise RequestError("a request is withdrawn for a reason", hint="Say why.")
+        lake = self._lake
+        with lake.warehouse.transaction() as tx:
+            request = erasures.of_case(tx, case)
+            _check_open(request)
+            erasures.withdraw(tx, request, lake.clock(), who or whoami(), reason)
+        lake._seal()
+        self._wiped()
+        return self.request(case)
 
     def _wiped(self) -> None:
         """Make sure that the store's copy of control does not say any more who they were.
@@ -369,3 +387,19 @@ class Erasing:
         text, digest = json.dumps(signed, indent=2), certificate.digest(signed)
         erasures.prove(tx, request, now, text, digest)
         return ""
+
+
+def _check_open(request: Erasure) -> None:
+    """Check that something is left to do for a request.
+
+    Raises:
+        RequestError: it is proven, or was withdrawn.
+
+    """
+    if request.proven_at:
+        raise RequestError(f"{request.case} is done: it was proven at {request.proven_at:%Y-%m-%d}")
+    if request.withdrawn_at:
+        raise RequestError(
+            f"{request.case} was withdrawn at {request.withdrawn_at:%Y-%m-%d}",
+            hint="Ask anew, by another name.",
+        )

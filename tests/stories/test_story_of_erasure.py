@@ -243,3 +243,45 @@ def test_everything_about_somebody_is_written_and_nothing_left_out_silently(
     words(refused.err, ["may need archived partitions", "isotherm restore trips"])
     some = small("export", "trips", "--subject", "rider_id=3", "--archived", "skip")
     words(some.err, ["left out, archived"])
+
+
+def test_a_request_that_is_withdrawn_is_over_and_forgets_whom_it_was_about(lake: Lake) -> None:
+    before = everything(lake)
+    lake.erasing.ask("trips", [THREE], "DSR-7")
+    lake.erasing.ask("trips", [DataSubject.parse("rider_id=4")], "DSR-8")
+    withdrawn = lake.erasing.withdraw("DSR-7", "it was the wrong person", who="ann")
+    assert (withdrawn.subjects, withdrawn.is_over, withdrawn.proven_at) == ((), True, None)
+    for act in (lake.erasing.plan, lake.erasing.run):
+        with pytest.raises(RequestError, match="was withdrawn"):
+            act("DSR-7")
+    with pytest.raises(RequestError, match="was withdrawn"):
+        lake.erasing.withdraw("DSR-7", "twice")
+    (noted,) = [entry for entry in lake.journal() if entry.event == "withdrawn"]
+    assert noted.detail["who"] == "ann"
+    assert noted.detail["reason"] == "it was the wrong person"
+    with lake.warehouse.snapshot() as tx:
+        kept = tx.execute("SELECT * FROM isotherm.erasures WHERE case_name = 'DSR-7'")
+        assert "rider_id" not in str(kept)
+    finish(lake, "DSR-8")
+    assert everything(lake) == [row for row in before if row[1] != 4]
+
+
+def test_what_was_done_for_a_request_before_it_was_withdrawn_stays_done(lake: Lake) -> None:
+    lake.erasing.ask("trips", [THREE], "DSR-7")
+    lake.erasing.run("DSR-7")
+    lake.erasing.withdraw("DSR-7", "enough")
+    assert lake.erasing.find("trips", [THREE]).rows == 0
+    with pytest.raises(RequestError, match="not proven yet"):
+        lake.erasing.certificate("DSR-7")
+
+
+def test_the_command_line_withdraws_by_name_and_for_a_reason(small: CommandLine) -> None:
+    small("apply", "--as-of", "2019-07", "--even-if-uneconomic", "--yes")
+    ask = ("erase", "trips", "--subject", "rider_id=3", "--request", "R-1", "--new-key", "--yes")
+    small(*ask)
+    withdraw = ("erase", "trips", "--request", "R-1", "--yes", "--withdraw")
+    small(*withdraw, " ", code=RequestError.exit_code)
+    words(small(*withdraw, "a mistake").out, ["R-1 is withdrawn"])
+    words(small("erase", "list").out, ["R-1", "withdrawn"])
+    small(*withdraw, "again", code=RequestError.exit_code)
+    small("erase", "trips", "--subject", "rider_id=3", "--withdraw", "why", "--yes", code=2)

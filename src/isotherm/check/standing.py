@@ -185,7 +185,7 @@ def _erasures(tx: Transaction, now: datetime, known: Known) -> Iterator[Check]:
     every = erasures.every(tx)
     known.erases = bool(every)
     for item in every:
-        if item.proven_at is None and item.due_at < now:
+        if not item.is_over and item.due_at < now:
             yield wrong(
                 "half done",
                 f"erasure {item.case} of {item.dataset} was due on {item.due_at:%Y-%m-%d}",

@@ -38,6 +38,10 @@ CertificateFile = Annotated[
     Path | None,
     typer.Option(help="Write the certificate there, once there is one; .html: a page."),
 ]
+Withdraw = Annotated[
+    str | None,
+    typer.Option(metavar="REASON", help="End the request: nobody wants it any more, and why."),
+]
 NewKey = Annotated[
     bool, typer.Option("--new-key", help="Make the key that certificates are signed with.")
 ]
@@ -50,6 +54,7 @@ class State(StrEnum):
     FORGOTTEN = "forgotten"
     CORRECTED = "corrected"
     PROVEN = "proven"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class How:
     Attributes:
         looks: Say what would be done, and change nothing.
         certificate: The file that it is written to.
+        withdraw: Why it is not to be served any more.
 
     """
 
@@ -87,6 +93,7 @@ class How:
     max_bytes: int | None
     certificate: Path | None
     new_key: bool
+    withdraw: str | None
     yes: bool
     format: Format
 
@@ -105,6 +112,9 @@ def serve(asked: Asked, how: How, config: Path, wait: float) -> None:
             return
         if how.new_key:
             err().message(f"Wrote {erasing.new_key()}: keep a copy where nobody else reads it.")
+        if how.withdraw is not None:
+            _withdraw(erasing, asked, how.withdraw, how)
+            return
         case, moves = _agreed(erasing, asked, how)
         erased = _run(erasing, case, moves, how.max_bytes)
         if how.certificate and erased.request.certificate:
@@ -133,6 +143,19 @@ def _look(erasing: Erasing, asked: Asked, format_: Format) -> None:
             f"Restoring comes first: {money(looked.quote.dollars)} at {looked.quote.speed} speed, "
             f"{hours(looked.quote.hours)} on S3, no time in a folder."
         )
+
+
+def _withdraw(erasing: Erasing, asked: Asked, reason: str, how: How) -> None:
+    """End a request that is named."""
+    if asked.whose or asked.request is None:
+        raise typer.BadParameter("name the request, and nobody", param_hint="--request")
+    case = _case(erasing, asked)
+    confirmed(f"Withdraw {case}? What was done for it stays done.", yes=how.yes)
+    request = erasing.withdraw(case, reason)
+    if how.format is Format.JSON:
+        write_json({"version": 1, **request_json(request), "waits_for": ""})
+    else:
+        out().message(f"{case} is withdrawn; what identified people is wiped.")
 
 
 def _agreed(erasing: Erasing, asked: Asked, how: How) -> tuple[str, int]:
@@ -192,6 +215,8 @@ def state_of(request: Erasure) -> State:
     """Say how far a request is."""
     if request.proven_at:
         return State.PROVEN
+    if request.withdrawn_at:
+        return State.WITHDRAWN
     if request.forgotten_at is None:
         return State.OPEN
     return State.CORRECTED if request.changes else State.FORGOTTEN

@@ -16,6 +16,7 @@ from .asked import (
     NewKey,
     PlanOnly,
     RequestName,
+    Withdraw,
     serve,
 )
 from .options import DEFAULT_CONFIG, ConfigFile, Format, OneDataset, OutputFormat, Wait, Yes
@@ -39,6 +40,7 @@ def run(
     max_bytes: MaxBytes = None,
     certificate: CertificateFile = None,
     new_key: NewKey = False,
+    withdraw: Withdraw = None,
     yes: Yes = False,
     config: ConfigFile = DEFAULT_CONFIG,
     format_: OutputFormat = Format.TABLE,
@@ -56,7 +58,7 @@ def run(
         )
     question = "Correct them? The old values cannot be brought back."
     asked = Asked("correct", "correction", question, dataset, whose, changes, request)
-    how = How(plan_only, max_bytes, certificate, new_key, yes, format_)
+    how = How(plan_only, max_bytes, certificate, new_key, withdraw, yes, format_)
     serve(asked, how, config, wait)
 
 

@@ -14,6 +14,7 @@ from .asked import (
     NewKey,
     PlanOnly,
     RequestName,
+    Withdraw,
     request_json,
     serve,
     state_of,
@@ -37,6 +38,7 @@ def run(
     max_bytes: MaxBytes = None,
     certificate: CertificateFile = None,
     new_key: NewKey = False,
+    withdraw: Withdraw = None,
     yes: Yes = False,
     config: ConfigFile = DEFAULT_CONFIG,
     format_: OutputFormat = Format.TABLE,
@@ -53,7 +55,7 @@ def run(
     whose = read_people(subject, file)
     question = "Forget them? This cannot be undone."
     asked = Asked("erase", "erasure", question, dataset, whose, request=request)
-    how = How(plan_only, max_bytes, certificate, new_key, yes, format_)
+    how = How(plan_only, max_bytes, certificate, new_key, withdraw, yes, format_)
     serve(asked, how, config, wait)
 
 
@@ -78,7 +80,7 @@ def _list(erasing: Erasing, format_: Format) -> None:
                 count(len(item.hashes)),
                 f"{item.asked_at:%Y-%m-%d}",
                 f"{item.due_at:%Y-%m-%d}",
-                "-" if item.proven_at else left,
+                "-" if item.is_over else left,
                 state_of(item).value,
             )
         )

@@ -23,7 +23,7 @@ from . import journal
 
 _COLUMNS = (
     "id, case_name, dataset, subjects, hashes, asked_at, asked_by, due_at, forgotten_at, "
-    "proven_at, certificate, changes"
+    "proven_at, certificate, changes, withdrawn_at"
 )
 
 
@@ -33,13 +33,14 @@ class Erasure:
 
     Attributes:
         case: By what name it is asked for, a data-subject request's.
-        subjects: Who; none once it is proven.
+        subjects: Who; none once it is proven or withdrawn.
         hashes: What stands for them in the journal and the certificate.
         due_at: By when it has to be done, UTC.
         forgotten_at: Since when no row of theirs is to be found, UTC.
         proven_at: When nothing of it was left on the store either, UTC.
         certificate: What was signed then, as JSON.
         changes: The new values of a correction; none of them is left once it is proven.
+        withdrawn_at: Since when nobody wants it any more, UTC.
 
     """
 
@@ -55,6 +56,12 @@ class Erasure:
     proven_at: datetime | None = None
     certificate: str | None = None
     changes: NewValues = ()
+    withdrawn_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.proven_at is not None or self.withdrawn_at is not None
 
     @property
     def verb(self) -> str:
@@ -98,7 +105,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
     made = replace(wanted, id=uuid.uuid4().hex)
     tx.execute(
         f"INSERT INTO isotherm.erasures ({_COLUMNS}) VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?, NULL)",
         [
             made.id,
             made.case,
@@ -149,6 +156,7 @@ def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
             proven_at=row[9],
             certificate=row[10],
             changes=tuple((name, value) for name, value in json.loads(row[11] or "[]")),
+            withdrawn_at=row[12],
         )
         for row in rows
     )
@@ -223,12 +231,38 @@ def end_search(
 def prove(tx: Transaction, erasure: Erasure, now: datetime, certificate: str, digest: str) -> None:
     """Keep the certificate, and wipe what identified people."""
     tx.execute(
-        "UPDATE isotherm.erasures SET proven_at = ?, certificate = ?, subjects = '[]', changes = ? "
-        "WHERE id = ?",
-        [now, certificate, json.dumps([(name, None) for name, _ in erasure.changes]), erasure.id],
+        "UPDATE isotherm.erasures SET proven_at = ?, certificate = ? WHERE id = ?",
+        [now, certificate, erasure.id],
     )
+    _wipe(tx, erasure)
     journal.write(
         tx, now, erasure.dataset, erasure.id, "certified", case=erasure.case, sha256=digest
+    )
+
+
+def withdraw(tx: Transaction, erasure: Erasure, now: datetime, who: str, reason: str) -> None:
+    """End a request that nobody wants any more, and wipe what identified people.
+
+    What was done for it before stays done.
+    """
+    tx.execute("UPDATE isotherm.erasures SET withdrawn_at = ? WHERE id = ?", [now, erasure.id])
+    _wipe(tx, erasure)
+    journal.write(
+        tx,
+        now,
+        erasure.dataset,
+        erasure.id,
+        "withdrawn",
+        case=erasure.case,
+        who=who,
+        reason=reason,
+    )
+
+
+def _wipe(tx: Transaction, erasure: Erasure) -> None:
+    tx.execute(
+        "UPDATE isotherm.erasures SET subjects = '[]', changes = ? WHERE id = ?",
+        [json.dumps([(name, None) for name, _ in erasure.changes]), erasure.id],
     )
 
 

@@ -92,6 +92,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Of a correction: JSON, columns and what they shall hold; wiped as the subjects are.
         "ALTER TABLE isotherm.erasures ADD COLUMN changes VARCHAR",
     ),
+    (
+        # Since when nobody wants it any more.
+        "ALTER TABLE isotherm.erasures ADD COLUMN withdrawn_at TIMESTAMP",
+    ),
 )
 
 _SCHEMAS = (
