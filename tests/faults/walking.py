@@ -178,6 +178,7 @@ class World:
             nonlocal steps
             steps += 1
             if beside.write and beside.write[0] == steps:
+                self.catch_up(list(go()), may)
                 self.write(*beside.write[1:])
             if beside.look == steps:
                 self.clock.forward(beside.jump)
@@ -185,6 +186,13 @@ class World:
                 same(there, self.after(there, go(), may))
 
         return Watch(step=step)
+
+    def catch_up(self, go: Sequence[Group], may: Callable[[Row], bool]) -> None:
+        """Take in what an act that goes on has done so far: somebody may write over it."""
+        there = self.read()
+        self.rows = self.after(there, go, may)
+        self._loose &= there
+        same(there, self.rows)
 
     def write(self, statement: str, which: str) -> None:
         """Change rows as the table's owner, who is told yes or no.

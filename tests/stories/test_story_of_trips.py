@@ -143,10 +143,9 @@ def on_s3(server: S3Server) -> Store:
         "generated",
         "yellow",
         "green",
-        "generated on moto",
         "generated on rgw",
         "yellow in postgres",
-        "generated on rgw in postgres",
+        "generated on moto in postgres",
     ]
 )
 def story(
