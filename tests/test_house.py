@@ -33,9 +33,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT["holding"] = set(MAY_IMPORT)
 MAY_IMPORT["asking"] = MAY_IMPORT["holding"] | {"holding"}
-MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking", "erasing"}
+MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking", "requesting", "erasing"}
 MAY_IMPORT["certifying"] = MAY_IMPORT["asking"] | {"lake"}  # the type alone, as erasing
-MAY_IMPORT["erasing"] = MAY_IMPORT["asking"] | {"asking", "lake", "certifying"}
+MAY_IMPORT["requesting"] = MAY_IMPORT["asking"] | {"asking", "lake"}
+MAY_IMPORT["erasing"] = MAY_IMPORT["requesting"] | {"requesting", "certifying"}
 MAY_IMPORT["backends"] = MAY_IMPORT["lake"]
 MAY_IMPORT["opening"] = MAY_IMPORT["lake"] | {"lake", "backends"}
 MAY_IMPORT["examining"] = MAY_IMPORT["opening"] | {"opening"}

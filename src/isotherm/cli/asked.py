@@ -21,9 +21,10 @@ from .output import count, counted, err, hours, out, write_json
 
 if TYPE_CHECKING:
     from ..control.erasures import Erasure
-    from ..erasing import Erased, Erasing, Looked
+    from ..erasing import Erased, Erasing
     from ..plan.plan import Plan
     from ..privacy.finding import Found
+    from ..requesting import Looked
 
 RequestName = Annotated[
     str | None, typer.Option(help="The request's name; with nobody named it goes on.")
