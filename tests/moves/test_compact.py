@@ -16,6 +16,8 @@ from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed
 from isotherm.model.part import Part
 from isotherm.model.person import DataSubject
+from isotherm.moves import compact
+from isotherm.plan import planner
 from isotherm.plan.plan import Kind
 from isotherm.storage.folder import FolderStorage
 
@@ -77,6 +79,30 @@ def test_few_objects_stay_as_they_are(make_lake: MakeLake) -> None:
     lake = make_lake(CONFIG, clock=Clock())
     fill(lake, 2)
     assert kinds(lake) == []
+
+
+def test_a_large_object_is_left_as_it_is(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(CONFIG, clock=Clock())
+    run_sql(
+        lake,
+        "CREATE TABLE trips AS SELECT TIMESTAMP '2018-04-01' + INTERVAL (i) MINUTE AS pickup, "
+        "i::INTEGER AS id FROM range(1000, 9000) t(i)",
+    )
+    age(lake)
+    (large,) = of_april(lake)
+    for module in (planner, compact):
+        monkeypatch.setattr(module, "SMALL_BYTES", large.bytes)
+    for number in range(3):
+        run_sql(lake, ROW.format(number * 10))
+        age(lake)
+    assert len(of_april(lake)) == 1 + 3
+    assert kinds(lake) == [Kind.COMPACT]
+    age(lake)
+    left, small = sorted(of_april(lake), key=lambda part: part.rows, reverse=True)
+    assert (left.location, small.rows) == (large.location, 15)
+    assert len(ids(lake)) == 8000 + 15
 
 
 def test_columns_of_different_times_and_names_come_together(make_lake: MakeLake) -> None:
@@ -172,7 +198,10 @@ def test_the_command_line_says_what_it_does(command: CommandLine) -> None:
         command("load", "trips", "trips.csv")
         command("apply", "--as-of", "2018-11", "--even-if-uneconomic", "--yes")
     planned = command("plan", "--as-of", "2018-11")
-    words(planned.flat, ["trips: compact in STANDARD, because 2 objects; compact_min_objects = 2"])
+    words(
+        planned.flat,
+        ["trips: compact in STANDARD, because 2 small objects"],
+    )
     words(command("explain", "trips", "2018-04", "--as-of", "2018-11").out, ["compact"])
     command("apply", "--as-of", "2018-11", "--yes")
     words(command("plan", "--as-of", "2018-11").out, ["Nothing is due"])

@@ -1,4 +1,4 @@
-"""Compact: the objects that a partition has in a tier become one, with its rows in order."""
+"""Compact: the small objects of a partition in a tier become one, with their rows in order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..model.errors import RequestError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.schema import Column, names_now
+from ..plan.plan import SMALL_BYTES
 from .base import Act, leaving
 from .checking import verify_objects
 
@@ -31,9 +32,14 @@ class _Merged:
 
 
 class Compact(Act):
-    """Writes the rows of all objects of a period to a new one, period by period."""
+    """Writes the rows of all small objects of a period to a new one, period by period."""
 
     _merged: tuple[_Merged, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Part, ...]:
+        """The small parts of its tier."""
+        return tuple(part for part in super().sources if part.bytes < SMALL_BYTES)
 
     def locations(self) -> tuple[Location, ...]:
         """Return one new object a period."""

@@ -19,7 +19,7 @@ from ..model.tier import EXPIRED, HOT, Tier, rules_move
 from .batches import batched
 from .economics import Economics
 from .fetching import restore_move
-from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
+from .plan import SMALL_BYTES, Cause, Kind, Move, Plan, Refusal, state_of, terms_of
 
 READING_TIME = timedelta(days=1)
 """How long an archived partition is restored for on its way elsewhere, or to be written anew."""
@@ -223,11 +223,12 @@ class _Planner:
     ) -> Iterator[Move | Refusal]:
         """Make many objects of a tier one: late rows that have followed leave small ones."""
         least = self.dataset.compact_min_objects
-        if len(parts) < least or tier.archived:
+        small = [part for part in parts if part.bytes < SMALL_BYTES]
+        if len(small) < least or tier.archived:
             return
-        if dollars := self.economics.compact(parts, tier):
-            reason = f"{len(parts)} objects; compact_min_objects = {least}"
-            move = self._move(Kind.COMPACT, parts, tier, tier, reason)
+        if dollars := self.economics.compact(small, tier):
+            reason = f"{len(small)} small objects; compact_min_objects = {least}"
+            move = self._move(Kind.COMPACT, small, tier, tier, reason)
             yield self._judged(replace(move, dollars=dollars), partition)
 
     def _opened(self, partition: Partition, closed: list[Part], reason: str) -> Move | Refusal:
