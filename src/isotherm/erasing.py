@@ -157,6 +157,7 @@ class Erasing(Requests):
 
         In the transaction that proves it: a row that comes later comes after the certificate.
         """
+        check_open(erasures.of_id(tx, request.id))  # somebody may have withdrawn it meanwhile
         lake, finder = self._lake, self._on(tx, request.dataset)
         now, found = lake.clock(), self._found(finder, request)
         if found.rows or found.archived:

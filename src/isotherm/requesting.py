@@ -190,8 +190,10 @@ class Requests:
     def withdraw(self, case: str, reason: str, *, who: str | None = None) -> Erasure:
         """End a request that nobody wants any more; what was done for it stays done.
 
+        It may be repeated: then it makes sure that what identified people is wiped everywhere.
+
         Raises:
-            RequestError: there is none, it is proven or withdrawn already, or no reason is given.
+            RequestError: there is none, it is proven already, or no reason is given.
 
         """
         if not reason.strip():
@@ -199,8 +201,9 @@ class Requests:
         lake = self._lake
         with lake.warehouse.transaction() as tx:
             request = erasures.of_case(tx, case)
-            check_open(request)
-            erasures.withdraw(tx, request, lake.clock(), who or whoami(), reason)
+            if request.withdrawn_at is None:
+                check_open(request)
+                erasures.withdraw(tx, request, lake.clock(), who or whoami(), reason)
         lake._seal()
         self._wiped()
         return self.request(case)

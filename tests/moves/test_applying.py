@@ -14,7 +14,7 @@ from isotherm.control import journal, parts
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, StorageError
 from isotherm.model.part import Location
-from isotherm.moves.applying import IN_A_ROW, Limits, Watch
+from isotherm.moves.applying import Limits, Watch
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step, steps
 from isotherm.storage.folder import FolderStorage
@@ -89,23 +89,45 @@ def test_a_day_that_is_damaged_keeps_no_other_day_of_its_batch_from_moving(
         assert not untidy(lake)
 
 
-def test_a_batch_of_which_several_days_in_a_row_fail_is_given_up(make_lake: MakeLake) -> None:
+def test_each_day_of_a_batch_that_is_damaged_is_named_and_all_others_move(
+    make_lake: MakeLake,
+) -> None:
+    lake = make_lake(BY_DAY, clock=Clock())
+    fill(lake)
+    age(lake)
+    with lake.warehouse.snapshot() as tx:
+        bad = parts.of_dataset(tx, "trips")[:5]
+    with cooler(lake) as lake:
+        assert isinstance(lake.storage, FolderStorage)
+        for part in bad:
+            lake.storage.path(part.location).write_bytes(b"nothing")
+        with pytest.raises(MovesFailed) as failed:
+            age(lake)
+        assert len(failed.value.applied.failures) == 5
+        left = [period for period, tier in tiers_of(lake).items() if tier == "STANDARD"]
+        assert left == [str(part.period) for part in bad]
+
+
+def test_a_batch_is_not_tried_day_by_day_where_the_store_is_gone(make_lake: MakeLake) -> None:
     lake = make_lake(BY_DAY, clock=Clock())
     fill(lake)
     age(lake)
     with cooler(lake) as lake:
         assert isinstance(lake.storage, FolderStorage)
-        (folder,) = lake.storage.root.glob("STANDARD/trips")
-        folder.rename(folder.with_name("elsewhere"))
-        begun: list[Move] = []
-        watch = Watch(step=lambda move, step: begun.append(move) if step is Step.BEGIN else None)
-        with pytest.raises(MovesFailed) as failed:
-            lake.apply(plan_of(lake), watch=watch)
-        assert len(begun) == 1 + IN_A_ROW
-        assert len(failed.value.applied.failures) == len(tiers_of(lake))
-        folder.with_name("elsewhere").rename(folder)
+        root, begun = lake.storage.root, []
+
+        def watch(move: Move, step: Step) -> None:
+            if step is Step.BEGIN:
+                begun.append(move)
+                root.rename(root.with_name("elsewhere"))
+
+        with pytest.raises(MovesFailed):
+            lake.apply(plan_of(lake), watch=Watch(step=watch))
+        assert len(begun) == 1
+        root.with_name("elsewhere").rename(root)
         age(lake)
         assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
+        assert ids(lake) == list(range(120))
         assert not untidy(lake)
 
 

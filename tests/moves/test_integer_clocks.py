@@ -188,6 +188,29 @@ def test_a_unit_that_is_none_is_answered_with_the_nearest(make_lake: MakeLake) -
         make_lake(config("second"))
 
 
+def test_the_ends_of_a_small_type_can_be_asked_about(make_lake: MakeLake) -> None:
+    lake = make_lake(config("seconds"), clock=Clock())
+    last = 2**31 - 1
+    run_sql(
+        lake,
+        table(ClockUnit.SECONDS, "INTEGER"),
+        f"INSERT INTO trips VALUES ({-last - 1}, 2000), ({last}, 2001)",
+    )
+    age(lake)
+    assert lake.sql("select id from trips where pickup > 2000000000").fetchall() == [(2001,)]
+    with pytest.raises(ArchivedError):
+        lake.sql("select id from trips where pickup < 0")
+
+
+@pytest.mark.parametrize(("unit", "values"), [("julian days", "2400000 + i"), ("seconds", "0 * i")])
+def test_times_that_are_unlikely_by_any_unit_are_believed(
+    make_lake: MakeLake, unit: str, values: str
+) -> None:
+    lake = make_lake(config(unit), clock=Clock())
+    run_sql(lake, f"CREATE TABLE trips AS SELECT {values} AS pickup, i AS id FROM range(9) t(i)")
+    assert sum(item.rows for item in lake.inventory("trips")) == 9
+
+
 def test_days_have_no_hours(make_lake: MakeLake) -> None:
     text = config("days", policy(STANDARD="6 days")).replace("clock =", 'period = "hour"\nclock =')
     lake = make_lake(text, clock=Clock())

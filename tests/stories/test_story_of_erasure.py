@@ -254,8 +254,7 @@ def test_a_request_that_is_withdrawn_is_over_and_forgets_whom_it_was_about(lake:
     for act in (lake.erasing.plan, lake.erasing.run):
         with pytest.raises(RequestError, match="was withdrawn"):
             act("DSR-7")
-    with pytest.raises(RequestError, match="was withdrawn"):
-        lake.erasing.withdraw("DSR-7", "twice")
+    assert lake.erasing.withdraw("DSR-7", "twice") == withdrawn
     (noted,) = [entry for entry in lake.journal() if entry.event == "withdrawn"]
     assert noted.detail["who"] == "ann"
     assert noted.detail["reason"] == "it was the wrong person"
@@ -283,5 +282,5 @@ def test_the_command_line_withdraws_by_name_and_for_a_reason(small: CommandLine)
     small(*withdraw, " ", code=RequestError.exit_code)
     words(small(*withdraw, "a mistake").out, ["R-1 is withdrawn"])
     words(small("erase", "list").out, ["R-1", "withdrawn"])
-    small(*withdraw, "again", code=RequestError.exit_code)
+    words(small(*withdraw, "again").out, ["R-1 is withdrawn"])
     small("erase", "trips", "--subject", "rider_id=3", "--withdraw", "why", "--yes", code=64)

@@ -156,9 +156,10 @@ def _check_unit(
         SchemaError: no row is of a likely time; what would be one is suggested.
 
     """
-    ordinals = {ordinal for _, ordinal, _ in rows if ordinal is not None}
-    likely = any(_is_likely(Period(dataset.unit, ordinal).start) for ordinal in ordinals)
-    if likely or all(kind == "null" for kind, _, _ in rows):
+    aged = {ordinal for kind, ordinal, _ in rows if kind == "" and ordinal is not None}
+    likely = any(_is_likely(Period(dataset.unit, ordinal).start) for ordinal in aged)
+    kinds = {kind for kind, _, _ in rows}
+    if likely or kinds <= {"null", "early", "late"}:
         return
     name = quote(clock.name)
     value = tx.session.execute(
@@ -169,6 +170,8 @@ def _check_unit(
         for unit in ClockUnit
         if any(unit.number(first) <= value < unit.number(last) for first, last in _LIKELY)
     ]
+    if aged and not fits:
+        return  # unlikely, but no other unit makes more sense of it
     raise SchemaError(
         f"the clock {clock.name} of {dataset.name} is said to count {clock.unit}, but by that no "
         f"row is of a likely time; {value} is one of its values",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from .base import Session
 
 AT_ONCE = 2
 """The engine keeps all cores busy with one statement; a second one fills the gaps between them."""
+
+INTERVAL = 0.2
+"""Seconds between two interrupts: one may come between two statements."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +28,8 @@ def each(
 ) -> list[Result]:
     """Do some work on each item, and return the results in their order.
 
-    One that fails, or an interrupt, stops those that are at work; what has not begun never does.
+    One that fails, or an interrupt, stops what others are at in the engine; what has not begun
+    never does. Nobody is at work any more when this returns.
 
     Args:
         session: The sessions are opened beside it; they see nothing of its transaction.
@@ -44,16 +49,25 @@ def each(
         finally:
             free.put(mine)
 
+    pool = ThreadPoolExecutor(len(sessions))
+    futures = [pool.submit(act, item) for item in items]
     try:
-        with ThreadPoolExecutor(len(sessions)) as pool:
-            futures = [pool.submit(act, item) for item in items]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for one in sessions:
-                    one.interrupt()
-                raise
+        return [future.result() for future in futures]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end(futures, sessions)
+        raise
     finally:
+        pool.shutdown()
         for one in sessions:
             one.close()
+
+
+def _end(futures: Sequence[Future[Result]], sessions: Sequence[Session]) -> None:
+    """Wait for what is at work, whatever interrupts that: it would go on beside who settles it."""
+    left: Collection[Future[Result]] = futures
+    while left:
+        for one in sessions:
+            one.interrupt()
+        with suppress(KeyboardInterrupt):
+            left = wait(left, INTERVAL).not_done

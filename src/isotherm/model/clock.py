@@ -78,6 +78,11 @@ class Clock:
         """Whether it tells the hours of a day apart."""
         return self.type != "DATE" and not (self.unit and self.unit.is_day)
 
+    def clamped(self, number: int) -> int:
+        """Return the nearest number that a clock of whole numbers can hold."""
+        last = (1 << (31 if self.type == "INTEGER" else 63)) - 1
+        return max(-last - 1, min(number, last))
+
     def last_before(self, instant: datetime) -> datetime:
         """Return the last instant before this one that a value of it stands for."""
         step = self.unit.microseconds if self.unit else _DAY if self.type == "DATE" else 1

@@ -19,9 +19,6 @@ from .base import Ports
 from .runner import Outcome, Runner
 from .tagging import write_tags
 
-IN_A_ROW = 3
-"""So many partitions of one move that fail tell of all the others."""
-
 FETCH, RESTORE = RequestKind.FETCH, RequestKind.RESTORE
 
 
@@ -124,8 +121,15 @@ class _Run:
     def make(self, move: Move) -> IsothermError | None:
         """Make a move, and return the error of one that has failed."""
         places = {(move.dataset, period) for period in move.periods}
-        if self.watch.stop() or places & self.stuck:
+        if self.watch.stop():
             self.left.append(move)
+            return None
+        if places & self.stuck:
+            if len(move.periods) > 1:  # what is stuck need not keep the others
+                for one in apart(move):
+                    self.make(one)
+            else:
+                self.left.append(move)
             return None
         try:
             self.done.append(self.runner.run(self.datasets[move.dataset], move))
@@ -134,7 +138,8 @@ class _Run:
             self.waiting.append(move)
             self.stuck |= places
         except IsothermError as error:
-            if len(move.periods) > 1 and isinstance(error, Terminal):
+            many = len(move.periods) > 1 and isinstance(error, Terminal)
+            if many and self._store_answers():
                 self._make_apart(move)
                 return None
             self.failed.append((move, error))
@@ -143,19 +148,23 @@ class _Run:
         return None
 
     def _make_apart(self, move: Move) -> None:
-        """Make a move that has failed partition by partition: one of them need not keep others.
-
-        Where several fail in a row, it is no one partition that is wrong.
-        """
-        errors: list[IsothermError] = []
+        """Make a move that has failed partition by partition: one of them need not keep others."""
+        is_down = False
         for one in apart(move):
-            if len(errors) == IN_A_ROW:
-                self.failed.append((one, errors[-1]))
+            if is_down:
+                self.left.append(one)
                 self.stuck.add((one.dataset, one.periods[0]))
-            elif error := self.make(one):
-                errors.append(error)
-            else:
-                errors.clear()
+            elif self.make(one):
+                is_down = not self._store_answers()
+
+    def _store_answers(self) -> bool:
+        """Say whether it is worth going on: the store is there, and this lake's own."""
+        ports = self.runner.ports
+        try:
+            ports.storage.hurried().check(ports.lake)
+        except IsothermError:
+            return False
+        return True
 
 
 def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> None:

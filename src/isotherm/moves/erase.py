@@ -56,9 +56,9 @@ class Erase(Act):
         """The clock, as the warehouse has it."""
         return clock_of(self.dataset, self.columns)
 
-    @property
+    @cached_property
     def sources(self) -> tuple[Part, ...]:
-        """The parts of its tier that can be read."""
+        """The parts of its tier that can be read when it begins: paths are counted by them."""
         now = self.ports.clock()
         return tuple(part for part in super().sources if part.readable_at(now))
 

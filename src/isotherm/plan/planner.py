@@ -138,10 +138,10 @@ class _Planner:
                 yield from self._warmer(partition, parts, tier, due, rule)
             else:
                 yield from self._asked(partition, parts, tier)
-                yield from self._compacts(partition, parts, tier)
                 if rule and due != tier:
                     colder += self._colder(partition, parts, tier, rule)
                 else:
+                    yield from self._compacts(partition, parts, tier)
                     colder += self._returns(partition, parts, tier)
         if partition.hot and rule and not partition.parts:
             yield self._judged(self._leave(partition.hot, rule), partition)

@@ -29,8 +29,6 @@ from .times import comparison_sides, is_steady, likely
 from .whole import Whole, hot_rows
 
 EXPLAIN = "EXPLAIN (FORMAT json) "
-OPENED = 256
-"""So many files of a dataset are opened rather than asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +50,20 @@ def needed(
     wholes: Sequence[Whole],
     *,
     provable: bool = True,
+    opened: int = 0,
 ) -> dict[str, Needed]:
     """Return what a query may need of each dataset.
 
     Args:
         session: Of the transaction that the query will run in.
+        opened: So many files of a dataset are opened rather than asked about.
         provable: Plan its provable spelling; if not, the query as it is.
 
     Raises:
         UnprovableError: the provable spelling has no meaning, and perhaps the query has none.
 
     """
-    if not any(data.layout.archived for data in wholes) and _whole_anyway(named, wholes):
+    if not any(data.layout.archived for data in wholes) and _whole_anyway(named, wholes, opened):
         return {
             data.dataset.name: Needed(tuple(part for p in data.layout.cold.values() for part in p))
             for data in wholes
@@ -86,19 +86,22 @@ def plan_of(session: DuckDBSession, sql: str) -> list[Mapping[str, Any]]:
     return [info for node in _nodes(plan) if isinstance(info := node.get("extra_info"), dict)]
 
 
-def _whole_anyway(named: Named, wholes: Sequence[Whole]) -> bool:
+def _whole_anyway(named: Named, wholes: Sequence[Whole], opened: int) -> bool:
     """Say whether nothing in a query is likely to tell partitions apart that are all readable.
 
-    It is wrong where the clock is compared under another name: then the files that are not needed
-    are still left out by their own statistics, once they are opened. So they must not be many.
+    Where it is wrong, the files that are not needed are still left out by their own statistics,
+    once they are opened. So they must not be many.
     """
-    if named.views or named.macros or any(len(d.layout.cold) > OPENED for d in wholes):
+    files = (sum(map(len, data.layout.cold.values())) for data in wholes)
+    if named.views or named.macros or any(many > opened for many in files):
         return False
     clocks = {data.dataset.clock.casefold() for data in wholes}
 
     def tells(side: Node) -> bool:
         return any(_column_of(node) in clocks for node in nodes(side))
 
+    if any(node.get("alias") and _column_of(node) in clocks for node in named.nodes):
+        return False  # it may be compared by another name
     return not any(
         tells(side) and any(is_steady(other) for other in sides if other is not side)
         for sides in comparison_sides(named.nodes)
@@ -167,6 +170,8 @@ def _stand_in(catalog: str, name: str, segment: Segment, data: Whole) -> str:
     unit, clock = data.dataset.unit, data.clock
     low = instant(Period(unit, segment.ordinals[0]).start, clock)
     high = instant(clock.last_before(Period(unit, segment.ordinals[-1]).end), clock)
+    if clock.unit:  # a month may begin before the first number that the type has
+        low, high = (str(clock.clamped(int(end))) for end in (low, high))
     table = quote(catalog, STAND_INS, name)
     values = f"(VALUES ({low}), ({high})) t(clock)"
     return f"CREATE TABLE {table} AS SELECT clock::{clock.type} AS clock FROM {values}"

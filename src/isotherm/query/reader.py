@@ -32,6 +32,9 @@ from .refusal import refusal
 from .result import Result
 from .whole import Whole
 
+OPENED = 256
+"""So many files of a dataset are opened rather than asked about; not those that are far away."""
+
 Found = TypeVar("Found")
 
 
@@ -178,7 +181,8 @@ class Reader:
             whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
         )
         places = Places(tx, self._warehouse.engine.session(), named, cleanup)
-        needed = guard.needed(tx.session, places, named, wholes, provable=provable)
+        opened = OPENED if self._storage.access() is None else 0
+        needed = guard.needed(tx.session, places, named, wholes, provable=provable, opened=opened)
         return Planned(tx, named, wholes, places, needed)
 
     def _furnish(self, plan: Planned) -> None:
