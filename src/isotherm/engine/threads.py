@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import SimpleQueue
@@ -65,9 +65,8 @@ def each(
 
 def _end(futures: Sequence[Future[Result]], sessions: Sequence[Session]) -> None:
     """Wait for what is at work, whatever interrupts that: it would go on beside who settles it."""
-    left: Collection[Future[Result]] = futures
-    while left:
+    while left := [future for future in futures if not future.done()]:
         for one in sessions:
             one.interrupt()
         with suppress(KeyboardInterrupt):
-            left = wait(left, INTERVAL).not_done
+            wait(left, INTERVAL)
