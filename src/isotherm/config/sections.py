@@ -215,7 +215,7 @@ class DatasetSection(_Section):
     order_by: Annotated[Columns, AfterValidator(_sorting)] = ()
     append_min_rows: int = Field(default=1, ge=1)
     append_max_age: AnyDuration = Duration(seconds=7 * 86_400)
-    compact_min_objects: int = Field(default=4, ge=2)
+    compact_min_objects: int | None = Field(default=None, ge=2)
     cast: Annotated[dict[str, str], AfterValidator(_cold_types)] = Field(default_factory=dict)
     transition: Literal["direct", "lifecycle"] = "direct"
     renamed: dict[str, ColumnName] = Field(default_factory=dict)

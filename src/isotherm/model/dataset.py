@@ -36,7 +36,7 @@ class Dataset:
         order_by: The columns that sort the rows of an object; empty keeps the warehouse's order.
         append_min_rows: Late rows wait until there are as many.
         append_max_age: Late rows wait no longer than this after their load.
-        compact_min_objects: So many objects of one partition and tier are made one.
+        compact_min_objects: So many small objects of one partition and tier are made one, if given.
         cast: Columns to be kept cold as another type, by name.
         renamed: Columns the table's owner has renamed: new name by old name.
         dropped: Columns the table's owner has dropped.
@@ -57,7 +57,7 @@ class Dataset:
     order_by: tuple[str, ...] = ()
     append_min_rows: int = 1
     append_max_age: Duration = WEEK
-    compact_min_objects: int = 4
+    compact_min_objects: int | None = None
     cast: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()

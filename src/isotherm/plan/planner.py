@@ -224,7 +224,7 @@ class _Planner:
         """Make many objects of a tier one: late rows that have followed leave small ones."""
         least = self.dataset.compact_min_objects
         small = [part for part in parts if part.bytes < SMALL_BYTES]
-        if len(small) < least or tier.archived:
+        if least is None or len(small) < least or tier.archived:
             return
         if dollars := self.economics.compact(small, tier):
             reason = f"{len(small)} small objects; compact_min_objects = {least}"
