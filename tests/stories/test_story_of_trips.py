@@ -295,7 +295,7 @@ def change_the_policy(story: Story) -> None:
         {"STANDARD": 9, "STANDARD_IA": 13},
         POLICY,
     )
-    # On a server it is the same, and takes many times as long: there, back to the first one alone.
+    # On a server it is the same, and takes many times as long: there, one other, and back.
     for policy in changes if story.is_local else changes[1:]:
         before = story.tiers()
         rewrite_policy(story, policy)

@@ -168,7 +168,8 @@ def _check_unit(
     fits = [
         unit.value
         for unit in ClockUnit
-        if any(unit.number(first) <= value < unit.number(last) for first, last in _LIKELY)
+        if unit is not clock.unit
+        and any(unit.number(first) <= value < unit.number(last) for first, last in _LIKELY)
     ]
     if aged and not fits:
         return  # unlikely, but no other unit makes more sense of it

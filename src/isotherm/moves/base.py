@@ -18,7 +18,7 @@ from ..model.part import Digest, Location, Part
 from ..model.period import Period, ranges
 from ..model.schema import Column, cold_columns, names_now
 from ..plan.plan import Move
-from ..storage.base import Storage
+from ..storage.base import Storage, Stored
 from ..warehouse.base import Transaction, Warehouse
 from ..warehouse.lease import always
 
@@ -200,6 +200,20 @@ class Act:
     def new_location(self, tier: str, period: Period, number: int) -> Location:
         """Return a path that is never used twice: it holds the id of this run of the move."""
         return Location(tier, f"{self.dataset.name}/{period}/{self.id}-{number}.parquet")
+
+    def new_part(self, period: Period, stored: Stored, rows: int) -> Part:
+        """Return the part of a new object that holds a period's rows in the move's target."""
+        return Part(
+            id=f"{self.id}-{period}",
+            dataset=self.dataset.name,
+            period=period,
+            tier=self.move.target,
+            location=stored.location,
+            rows=rows,
+            bytes=stored.bytes,
+            sha256=stored.sha256,
+            created_at=self.ports.clock(),
+        )
 
     def notes(self, period: Period) -> dict[str, str]:
         """Return what a new object says of itself, so that control can be rebuilt from it."""

@@ -119,17 +119,7 @@ class Compact(Act):
         stored = storage.publish(target)
         if storage.classed:
             storage.classed.copy_tags(parts[0].location, target)
-        return Part(
-            id=f"{self.id}-{period}",
-            dataset=self.dataset.name,
-            period=period,
-            tier=self.move.target,
-            location=target,
-            rows=rows,
-            bytes=stored.bytes,
-            sha256=stored.sha256,
-            created_at=self.ports.clock(),
-        )
+        return self.new_part(period, stored, rows)
 
     @cached_property
     def _catalogued(self) -> dict[int, Column]:

@@ -108,18 +108,7 @@ class Unload(Act):
         if not rows:
             storage.remove(location)
             return None
-        stored = storage.publish(location)
-        return Part(
-            id=f"{self.id}-{period}",
-            dataset=self.dataset.name,
-            period=period,
-            tier=self.move.target,
-            location=location,
-            rows=rows,
-            bytes=stored.bytes,
-            sha256=stored.sha256,
-            created_at=self.ports.clock(),
-        )
+        return self.new_part(period, storage.publish(location), rows)
 
 
 def delete_moved(act: Act) -> None:
