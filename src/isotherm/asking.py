@@ -30,7 +30,7 @@ class Asking(Holding):
 
         """
         self.config.dataset(name)
-        with self.warehouse.transaction() as tx:
+        with self.warehouse.transaction(control_only=True) as tx:
             requests.pause(tx, name, self.clock())
         self._seal()
 
@@ -42,7 +42,7 @@ class Asking(Holding):
 
         """
         self.config.dataset(name)
-        with self.warehouse.transaction() as tx:
+        with self.warehouse.transaction(control_only=True) as tx:
             requests.resume(tx, name, self.clock())
         self._seal()
 
@@ -84,7 +84,7 @@ class Asking(Holding):
         return placed
 
     def _place(self, dataset: Dataset, wanted: Hold) -> Hold:
-        with self.warehouse.transaction() as tx:
+        with self.warehouse.transaction(control_only=True) as tx:
             if wanted.periods:
                 there = inventory.take(tx, dataset).partitions
                 _check_there(there, wanted.periods, dataset.name)
@@ -105,14 +105,14 @@ class Asking(Holding):
         """
         if name:
             self.config.dataset(name)
-        with self.warehouse.transaction() as tx:
+        with self.warehouse.transaction(control_only=True) as tx:
             found = holds.release(tx, case, name, who or whoami(), reason, self.clock())
         self._seal()
         return found
 
     def retag(self) -> int:
         """Have the next apply tag all objects anew, and return how many are known to have tags."""
-        with self.warehouse.transaction() as tx:
+        with self.warehouse.transaction(control_only=True) as tx:
             known = tags.forget(tx)
         self._seal()
         return known
@@ -121,7 +121,7 @@ class Asking(Holding):
         """Return what is held, of one dataset or of all."""
         if name:
             self.config.dataset(name)
-        with self.warehouse.snapshot() as tx:
+        with self.warehouse.snapshot(control_only=True) as tx:
             return holds.standing(tx, name)
 
 

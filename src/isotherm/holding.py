@@ -50,7 +50,7 @@ class Holding:
         """Return what the moves act on."""
         from .moves.base import Ports
 
-        with self.warehouse.snapshot() as tx:
+        with self.warehouse.snapshot(control_only=True) as tx:
             lake = migrations.lake_id(tx)
         self.storage.check(lake)
         self._reach()
@@ -100,7 +100,7 @@ class Holding:
 
     def _seal(self) -> None:
         """Seal the journal's new rows; where another writer is at it, the next one does."""
-        with suppress(ConflictError), self.warehouse.transaction() as tx:
+        with suppress(ConflictError), self.warehouse.transaction(control_only=True) as tx:
             journal.seal(tx)
         self._keep()
 

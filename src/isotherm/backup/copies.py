@@ -75,7 +75,7 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
         storage.unstage(PLACE, folder)  # a process that was killed may have left some
     before = frozenset(storage.list(PLACE))
     others = Copy.at(before)
-    with warehouse.snapshot() as tx:
+    with warehouse.snapshot(control_only=True) as tx:
         head = journal.head(tx)
         made_at = max([time.time_ns(), *(other.made_at + 1 for other in others)])
         made = Copy(head.seq, made_at, head.hash[:HASH])

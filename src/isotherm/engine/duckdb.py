@@ -17,7 +17,7 @@ from ..model.part import Digest
 from ..model.schema import Column
 from . import filters
 from .base import Row
-from .sql import quote, text
+from .sql import quote, text, with_values
 
 if TYPE_CHECKING:
     from .connecting import Connecting
@@ -109,6 +109,11 @@ class DuckDBEngine:
                     load_extension(self._root, name)
                     self._loaded.add(name)
 
+    @property
+    def loaded(self) -> frozenset[str]:
+        """The extensions that have been loaded."""
+        return frozenset(self._loaded)
+
     def reach(self, access: Access) -> None:
         """Let all sessions read an S3 store, with these keys from now on."""
         if access == self._access:
@@ -166,8 +171,12 @@ class DuckDBSession:
         cursor.execute("SET TimeZone = 'UTC'")
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
-        """Run one statement with bound values and return its rows."""
-        return self.cursor.execute(sql, list(params) or None).fetchall()
+        """Run one statement, with a value for each `?`, and return its rows."""
+        if not params:
+            return self.cursor.execute(sql).fetchall()
+        if (written := with_values(sql, params)) is not None:
+            return self.cursor.execute(written).fetchall()
+        return self.cursor.execute(sql, list(params)).fetchall()
 
     def copy(
         self,

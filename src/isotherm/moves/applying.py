@@ -173,7 +173,7 @@ def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> 
     if not (waiting or asked):
         return
     now = ports.clock()
-    with ports.warehouse.transaction() as tx:
+    with ports.warehouse.transaction(control_only=True) as tx:
         for move in waiting:
             if move.until:
                 gone = now + timedelta(days=move.kept_days(now))

@@ -39,7 +39,7 @@ def recover(ports: Ports) -> tuple[Intent, ...]:
 
     A mover that is still at it comes to no harm, and does none: it fails and rolls back.
     """
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         left = intents.in_state(tx, intents.OPEN)
     return tuple(intent for intent in left if abandon(ports, intent, "its process ended"))
 
@@ -48,7 +48,7 @@ def settle(ports: Ports, intent: Intent, why: str) -> Ending:
     """Find out how a failed attempt has ended, and undo what is left of one without a commit."""
     if abandon(ports, intent, why):
         return Ending.UNDONE
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         state = intents.state(tx, intent.move)
     if state == intents.DONE:
         return Ending.DONE
@@ -65,7 +65,7 @@ def abandon(ports: Ports, intent: Intent, why: str) -> bool:
     """
     now = ports.clock()
     try:
-        with ports.warehouse.transaction() as tx:
+        with ports.warehouse.transaction(control_only=True) as tx:
             if not intents.end(tx, intent.move, intents.ABANDONED, now):
                 return False
             journal.write(tx, now, intent.dataset, intent.move, "abandoned", reason=why)
@@ -96,7 +96,7 @@ def publish(ports: Ports, dataset: str) -> None:
 
     """
     seen = ports.catalog.look(dataset)
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         pin = pins.latest(tx, dataset)
         moves = seen.moves if seen else ()
         ended = [move for move in moves if intents.state(tx, move) != intents.OPEN]
@@ -110,7 +110,7 @@ def publish(ports: Ports, dataset: str) -> None:
 
 def seal(ports: Ports) -> journal.Head:
     """Seal the journal's new rows into its chain."""
-    with ports.warehouse.transaction() as tx:
+    with ports.warehouse.transaction(control_only=True) as tx:
         return journal.seal(tx)
 
 
@@ -125,7 +125,7 @@ def remove_due(ports: Ports) -> None:
 
     """
     now = ports.clock()
-    with ports.warehouse.transaction() as tx:
+    with ports.warehouse.transaction(control_only=True) as tx:
         removals.begin(tx, now + ports.grace)
         due = removals.due(tx, now)
     _remove_all(ports, {location for location in due if location.tier != METADATA})
@@ -141,7 +141,7 @@ def sweep(ports: Ports, dataset: str) -> None:
 
     """
     now, place = ports.clock(), f"{dataset}/metadata"
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         recent = pins.since(tx, dataset, now - ports.grace)
     if not ports.catalog.exists(dataset):
         return
@@ -153,7 +153,7 @@ def sweep(ports: Ports, dataset: str) -> None:
         return  # nor is this the folder that the table is in
     unneeded = {i for url, i in listed.items() if url not in needed and _OURS.search(i.key)}
     read = {listed[pin.metadata] for pin in recent if pin.metadata in listed}
-    with ports.warehouse.transaction() as tx:
+    with ports.warehouse.transaction(control_only=True) as tx:
         waiting = {
             item
             for item in removals.waiting(tx)
@@ -176,7 +176,7 @@ def drop_partitions(ports: Ports, dataset: Dataset) -> None:
 
     """
     name, table, clock = dataset.name, dataset.table, dataset.clock
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         known = datasets.remembered(tx, name)
         late = ports.clock() - ports.grace
         moved = {part.period for part in parts.of_dataset(tx, name) if part.created_at <= late}
@@ -204,7 +204,7 @@ def tidy(ports: Ports, known: Iterable[Dataset]) -> tuple[IsothermError, ...]:
         What could not be done now; the next call tries it again.
 
     """
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         names = intents.datasets(tx)
     jobs: list[Callable[[], object]] = [partial(seal, ports)]
     for name in names:
@@ -231,7 +231,7 @@ def _remove_all(ports: Ports, locations: Iterable[Location]) -> None:
     """
     failures = {item: _failure(partial(ports.storage.remove, item)) for item in locations}
     if gone := [item for item, failure in failures.items() if not failure]:
-        with ports.warehouse.transaction() as tx:
+        with ports.warehouse.transaction(control_only=True) as tx:
             removals.done(tx, gone)
     for failure in failures.values():
         if failure:

@@ -138,7 +138,7 @@ class Runner:
     def _intend(self, dataset: Dataset, move: Move, id_: str) -> Intent:
         """Say in a transaction of its own that the move begins."""
         now = self.ports.clock()
-        with self.ports.warehouse.transaction() as tx:
+        with self.ports.warehouse.transaction(control_only=True) as tx:
             intent = Intent(
                 id_,
                 dataset.name,

@@ -39,7 +39,7 @@ def write_tags(
     if store is None:
         return ()
     late = ports.clock() - ports.grace
-    with ports.warehouse.snapshot() as tx:
+    with ports.warehouse.snapshot(control_only=True) as tx:
         wanted = dict(
             chain.from_iterable(
                 _wanted(part, dataset, as_of, late)
@@ -55,7 +55,7 @@ def write_tags(
     while page := dict(islice(left, PAGE)):
         written, failures = store.tag(page)
         errors += failures
-        with ports.warehouse.transaction() as tx:
+        with ports.warehouse.transaction(control_only=True) as tx:
             tags.note(tx, {place: page[place] for place in written})
         done += len(page)
         watch(done, len(todo))

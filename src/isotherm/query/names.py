@@ -9,7 +9,7 @@ be looked into.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..engine.duckdb import DuckDBSession
@@ -76,12 +76,12 @@ class Rules:
     """What a query's names are held against.
 
     Attributes:
-        builtin: Functions that the warehouse's owner has not made, in lower case.
+        builtin: Returns the functions that the warehouse's owner has not made, in lower case.
 
     """
 
     datasets: Mapping[str, Dataset]
-    builtin: frozenset[str]
+    builtin: Callable[[], frozenset[str]]
     allow_files: bool
 
 
@@ -187,7 +187,7 @@ class _Search:
         return tuple(name for own, name in tables if own == schema and name.casefold() in alone)
 
     def enter_function(self, name: str) -> None:
-        if name in self.rules.builtin:
+        if name in self.rules.builtin():
             return
         for definition in self.owned.macros.get(name, ()):
             self.macros = True

@@ -72,15 +72,24 @@ class Owned:
         return name.casefold() in self.macros
 
 
-def builtin_functions(tx: AttachedTransaction) -> frozenset[str]:
-    """Return the names of functions that the warehouse's owner has not made, in lower case."""
-    rows = tx.session.execute(
-        "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
-        "WHERE database_name = 'system'"
-    )
-    own = {name.casefold() for name, _ in tx.macros()}
-    return (frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS) - own
+def builtin_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:
+    """Return the names of functions that the warehouse's owner has not made, in lower case.
 
+    Args:
+        loaded: The engine's extensions. The functions of the same ones are read once a process,
+            for there are thousands.
+
+    """
+    if loaded not in _SYSTEM_FUNCTIONS:
+        rows = tx.session.execute(
+            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
+            "WHERE database_name = 'system'"
+        )
+        _SYSTEM_FUNCTIONS[loaded] = frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS
+    return _SYSTEM_FUNCTIONS[loaded] - {name.casefold() for name, _ in tx.macros()}
+
+
+_SYSTEM_FUNCTIONS: dict[frozenset[str], frozenset[str]] = {}
 
 # fmt: off
 _WINDOW_FUNCTIONS = frozenset({

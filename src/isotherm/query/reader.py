@@ -175,7 +175,7 @@ class Reader:
         self._warehouse.prepare(sql)
         statement = one_query(tx.session, sql)
         owned = Owned(tx, self._warehouse.name, self._warehouse.default_schema)
-        rules = Rules(self._datasets, self._builtin, options.allow_files)
+        rules = Rules(self._datasets, lambda: self._builtin, options.allow_files)
         named = resolve(tx.session, statement, owned, rules)
         wholes = tuple(
             whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
@@ -201,7 +201,7 @@ class Reader:
     @cached_property
     def _builtin(self) -> frozenset[str]:
         with self._warehouse.snapshot() as tx:
-            return builtin_functions(tx)
+            return builtin_functions(tx, self._warehouse.engine.loaded)
 
 
 def _spelled(act: Callable[..., Found]) -> Found:

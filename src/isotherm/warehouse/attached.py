@@ -197,31 +197,33 @@ class AttachedWarehouse(ABC):
     def session(self) -> DuckDBSession:
         """Open a session whose unqualified names are the warehouse's."""
         with translated():
-            return self._session(self.alias)
+            session = self.engine.session()
+            self._enter(session, self.alias, anew=True)
+        return session
 
     @contextmanager
-    def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[AttachedTransaction]:
-        """Open a writing transaction: it commits at the end, and rolls back on an error.
-
-        Args:
-            lock: Tables that nobody else writes meanwhile, of those that `partitions` returned.
-
-        """
-        session = self.session()
+    def transaction(
+        self, lock: Sequence[TableName] = (), *, control_only: bool = False
+    ) -> Iterator[AttachedTransaction]:
+        """Open a writing transaction; see `warehouse.base.Warehouse`."""
+        session = self.engine.session()
         try:
             with translated():
                 session.execute("BEGIN TRANSACTION")
                 transaction = self._transaction(session, self.alias)
-                for table in lock:
+                for table in lock:  # before the warehouse is looked at
                     transaction.lock(table)
+                self._enter(session, self.alias, anew=not control_only)
                 yield transaction
                 transaction.commit()
         finally:
             _give_up(session)
 
     @abstractmethod
-    def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
-        """Open a transaction that cannot write."""
+    def snapshot(
+        self, *, control_only: bool = False
+    ) -> AbstractContextManager[AttachedTransaction]:
+        """Open a transaction that cannot write; see `warehouse.base.Warehouse`."""
 
     def partitions(
         self, table: TableName, clock: str, periods: Iterable[Period], *, own: bool = False
@@ -249,22 +251,27 @@ class AttachedWarehouse(ABC):
         """Give up the warehouse."""
         self.engine.close()
 
-    def _session(self, alias: str) -> DuckDBSession:
-        session = self.engine.session()
+    def _enter(self, session: DuckDBSession, alias: str, *, anew: bool) -> None:
+        """Make a session's unqualified names the warehouse's.
+
+        Args:
+            anew: What others have made of its tables meanwhile is looked up.
+
+        """
         session.execute(f"USE {quote(alias)}")
-        return session
 
     @abstractmethod
     def _transaction(self, session: DuckDBSession, alias: str) -> AttachedTransaction: ...
 
     @contextmanager
-    def _reading(self, alias: str) -> Iterator[AttachedTransaction]:
-        with translated():
-            session = self._session(alias)
+    def _reading(self, alias: str, *, anew: bool) -> Iterator[AttachedTransaction]:
+        session = self.engine.session()
         try:
             with translated():
                 session.execute("BEGIN TRANSACTION READ ONLY")
-                yield self._transaction(session, alias)
+                transaction = self._transaction(session, alias)
+                self._enter(session, alias, anew=anew)
+                yield transaction
         finally:
             _give_up(session)
 

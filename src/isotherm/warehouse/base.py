@@ -137,11 +137,15 @@ class Warehouse(Protocol):
 
     default_schema: str
 
-    def transaction(self, lock: Sequence[TableName] = ()) -> AbstractContextManager[Transaction]:
+    def transaction(
+        self, lock: Sequence[TableName] = (), *, control_only: bool = False
+    ) -> AbstractContextManager[Transaction]:
         """Open a writing transaction: it commits at the end, and rolls back on an error.
 
         Args:
             lock: Tables that nobody else writes meanwhile, of those that `partitions` returned.
+            control_only: No table of the warehouse's owner is named: what others have made of
+                them is not looked up, which takes a server some time.
 
         """
         ...
@@ -166,8 +170,13 @@ class Warehouse(Protocol):
         """
         ...
 
-    def snapshot(self) -> AbstractContextManager[Transaction]:
-        """Open a transaction that cannot write."""
+    def snapshot(self, *, control_only: bool = False) -> AbstractContextManager[Transaction]:
+        """Open a transaction that cannot write.
+
+        Args:
+            control_only: As of `transaction`.
+
+        """
         ...
 
     def lease(self) -> AbstractContextManager[Callable[[], None]]:

@@ -19,6 +19,8 @@ from ..model.schema import Column
 from .attached import AttachedTransaction, AttachedWarehouse, conflict
 
 BLOCK_BYTES = 262_144
+SMALL_LOG = 1_000_000
+"""A log of so few bytes says of no deleted rows that filled a block."""
 LOCAL_ROWS = 36_028_797_018_960_000
 """The row id that DuckDB begins to count at for the rows that a transaction has inserted itself."""
 
@@ -36,13 +38,22 @@ class DuckDBWarehouse(AttachedWarehouse):
                 hint="Choose another file: [warehouse] url in isotherm.toml.",
             )
         engine.attach(path, self.alias, read_only=read_only)
+        self._path = path
 
-    def snapshot(self) -> AbstractContextManager[AttachedTransaction]:
-        """Open a transaction that cannot write."""
-        return self._reading(self.alias)
+    def snapshot(
+        self, *, control_only: bool = False
+    ) -> AbstractContextManager[AttachedTransaction]:
+        """Open a transaction that cannot write; see `warehouse.base.Warehouse`."""
+        return self._reading(self.alias, anew=not control_only)
 
     def compact(self) -> None:
-        """Checkpoint: deleted rows' blocks become free; skipped while others are at work."""
+        """Checkpoint: deleted rows' blocks become free; skipped while others are at work.
+
+        Where little has changed it is left to who closes the file.
+        """
+        log = self._path.with_name(f"{self._path.name}.wal")
+        if not log.exists() or log.stat().st_size < SMALL_LOG:
+            return
         session = self.session()
         try:
             session.execute(f"CHECKPOINT {quote(self.alias)}")

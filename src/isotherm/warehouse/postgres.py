@@ -77,16 +77,19 @@ class PostgresWarehouse(AttachedWarehouse):
             session.close()
 
     @contextmanager
-    def transaction(self, lock: Sequence[TableName] = ()) -> Iterator[PostgresTransaction]:
-        """Open a writing transaction: it commits at the end, and rolls back on an error."""
-        with super().transaction(lock) as tx:
+    def transaction(
+        self, lock: Sequence[TableName] = (), *, control_only: bool = False
+    ) -> Iterator[PostgresTransaction]:
+        """Open a writing transaction; see `warehouse.base.Warehouse`."""
+        with super().transaction(lock, control_only=control_only) as tx:
             assert isinstance(tx, PostgresTransaction)
             yield tx
 
     @contextmanager
-    def snapshot(self) -> Iterator[PostgresTransaction]:
-        """Open a transaction that cannot write."""
-        with self._reading(self.looking) as tx:
+    def snapshot(self, *, control_only: bool = False) -> Iterator[PostgresTransaction]:
+        """Open a transaction that cannot write; see `warehouse.base.Warehouse`."""
+        alias = self.alias if control_only else self.looking  # what writes is known there already
+        with self._reading(alias, anew=not control_only) as tx:
             assert isinstance(tx, PostgresTransaction)
             yield tx
 
@@ -107,12 +110,12 @@ class PostgresWarehouse(AttachedWarehouse):
     ) -> tuple[TableName, ...]:
         """Return the native partitions of a table that hold one of some periods each."""
         may = "pg_has_role(c.relowner, 'USAGE')" if own else "has_table_privilege(c.oid, 'DELETE')"
-        with self.snapshot() as tx:
+        with self.snapshot(control_only=True) as tx:
             return partitions.find(tx.native, regclass(table), clock, periods, may)
 
     def drop_if_empty(self, partition: TableName) -> bool:
         """Drop a native partition after a recount behind a lock; False if it has rows."""
-        with self.transaction() as tx:
+        with self.transaction(control_only=True) as tx:
             tx.run(f"SET LOCAL lock_timeout = '{DROP_TIMEOUT}'")
             tx.run(f"LOCK TABLE {name_of(partition)} IN ACCESS EXCLUSIVE MODE")
             if tx.native(f"SELECT 1 FROM {name_of(partition)} LIMIT 1"):
@@ -130,10 +133,10 @@ class PostgresWarehouse(AttachedWarehouse):
         finally:
             server.session.close()
 
-    def _session(self, alias: str) -> DuckDBSession:
-        session = super()._session(alias)
-        session.execute("CALL pg_clear_cache()")  # others may have altered tables since
-        return session
+    def _enter(self, session: DuckDBSession, alias: str, *, anew: bool) -> None:
+        if anew:  # all that there is comes over again with the next name: 15 ms
+            session.execute("CALL pg_clear_cache()")
+        super()._enter(session, alias, anew=anew)
 
     def _transaction(self, session: DuckDBSession, alias: str) -> PostgresTransaction:
         transaction = PostgresTransaction(session, alias)
