@@ -11,21 +11,21 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ..engine.base import Row
 from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.sql import listed, quote, text
 from ..model.correction import NewValues
 from ..model.dataset import TableName
-from ..model.errors import SchemaError, StorageError
+from ..model.errors import SchemaError
 from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from . import partitions
 from . import postgres_catalog as catalog
-from .attached import AttachedTransaction, AttachedWarehouse, assigned, translated
+from .attached import AttachedTransaction, AttachedWarehouse, assigned
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
+from .postgres_connection import Connection, prepared
 from .postgres_types import (
     Misread,
     compared_otherwise,
@@ -36,8 +36,6 @@ from .postgres_types import (
 )
 from .server import Server
 
-LOCK_TIMEOUT = "30s"
-"""How long a move waits for another's locks, where the role or the database does not say."""
 HELD_ROWS = 5_000_000
 """So many rows of a move are read once and held, in memory or spilled; more are read each time."""
 _NULLS_FIRST = re.compile(r"nulls.*first", re.IGNORECASE | re.DOTALL)
@@ -72,7 +70,7 @@ class PostgresWarehouse(AttachedWarehouse):
             engine.attach_postgres(server, self.alias, read_only=False)
         session = engine.session()
         try:
-            self._first = tuple(_prepared(_Connection(session, self.looking), server.where))
+            self._first = tuple(prepared(Connection(session, self.looking), server.where))
         finally:
             session.close()
 
@@ -126,7 +124,7 @@ class PostgresWarehouse(AttachedWarehouse):
     @contextmanager
     def lease(self) -> Iterator[Callable[[], None]]:
         """Be the only one who applies, among all processes."""
-        server = _Connection(self.session(), self.alias)
+        server = Connection(self.session(), self.alias)
         try:
             with held(server, self.holder, self._wait) as check:
                 yield check
@@ -146,62 +144,7 @@ class PostgresWarehouse(AttachedWarehouse):
         return transaction
 
 
-def _prepared(server: _Connection, where: str) -> Iterator[str]:
-    """Yield what every writing transaction begins with.
-
-    Raises:
-        StorageError: the server is none that rows can be kept on.
-
-    """
-    settings = ("lock_timeout", "synchronous_commit", "server_encoding")
-    listed = ", ".join(f"current_setting('{name}') AS {name}" for name in settings)
-    ((timeout, durable, encoding, standby, schemas),) = server.native(
-        f"SELECT {listed}, pg_is_in_recovery() AS standby, "
-        "(SELECT count(*) FROM pg_namespace WHERE nspname = 'public') AS public"
-    )
-    if standby:
-        raise StorageError(
-            f"{where} is a standby, on which a query is not one snapshot: it could miss rows that "
-            "are being moved, or see them twice",
-            hint="Write the primary's address in [warehouse] url.",
-        )
-    if encoding == "SQL_ASCII":
-        raise StorageError(
-            f"the database at {where} is of encoding SQL_ASCII: nobody knows what its text means",
-            hint="Copy it into a database of encoding UTF8.",
-        )
-    if not schemas:
-        raise StorageError(
-            f"the database at {where} has no schema public, in which unqualified names are",
-            hint="Make it: CREATE SCHEMA public",
-        )
-    if timeout == "0":
-        yield f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
-    if durable == "off":  # else the server may lose a commit after its objects were removed
-        yield "SET LOCAL synchronous_commit = on"
-
-
-class _Connection:
-    """A session's connection to the server."""
-
-    def __init__(self, session: DuckDBSession, alias: str) -> None:
-        self.session = session
-        self.alias = alias
-
-    def native(self, sql: str) -> list[Row]:
-        """Run a query on the server, in the session's transaction."""
-        with translated():
-            return self.session.execute(
-                f"SELECT * FROM postgres_query({text(self.alias)}, {text(sql)})"
-            )
-
-    def run(self, sql: str) -> None:
-        """Run a statement on the server, in the session's transaction."""
-        with translated():
-            self.session.execute(f"CALL postgres_execute({text(self.alias)}, {text(sql)})")
-
-
-class PostgresTransaction(_Connection, AttachedTransaction):
+class PostgresTransaction(Connection, AttachedTransaction):
     """See `warehouse.base.Transaction`."""
 
     def __init__(self, session: DuckDBSession, alias: str) -> None:
