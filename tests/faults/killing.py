@@ -325,8 +325,8 @@ class _Warehouse(_Port):
         super().__init__(port, tick, "warehouse", ())
 
     @contextmanager
-    def transaction(self, *arguments: Any) -> Iterator[Any]:
-        with self._port.transaction(*arguments) as tx:
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with self._port.transaction(*args, **kwargs) as tx:
             yield _Transaction(tx, self._tick)
             self._tick("before commit")
 

@@ -126,13 +126,13 @@ class Losing:
         return getattr(self.port, name)
 
     @contextmanager
-    def transaction(self, lock: Any = ()) -> Iterator[Any]:
+    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
         self.left -= 1
         if self.left:
-            with self.port.transaction(lock) as tx:
+            with self.port.transaction(*args, **kwargs) as tx:
                 yield tx
             return
-        with self.port.transaction(lock) as tx:
+        with self.port.transaction(*args, **kwargs) as tx:
             yield tx
             if not self.commits:
                 raise StorageError("the connection broke")
