@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 MAY_IMPORT["holding"] = set(MAY_IMPORT)
 MAY_IMPORT["asking"] = MAY_IMPORT["holding"] | {"holding"}
-MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking", "requesting", "erasing"}
+MAY_IMPORT["subjects"] = {"model", "plan", "warehouse", "control"}
+MAY_IMPORT["lake"] = MAY_IMPORT["asking"] | {"asking", "requesting", "erasing", "subjects"}
 MAY_IMPORT["certifying"] = MAY_IMPORT["asking"] | {"lake"}  # the type alone, as erasing
 MAY_IMPORT["requesting"] = MAY_IMPORT["asking"] | {"asking", "lake"}
 MAY_IMPORT["erasing"] = MAY_IMPORT["requesting"] | {"requesting", "certifying"}

@@ -9,14 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import subjects
 from .asking import Asking
 from .backup import copies
-from .control import holds, intents, inventory, journal, migrations, requests
+from .control import intents, inventory, journal, migrations
 from .control.intents import Intent
 from .control.journal import Entry, Head
 from .cost.dollars import Quote
 from .cost.prices import PriceBook
 from .lifecycle.bucket import BucketRules, classes_of
+from .model.dataset import Dataset
 from .model.part import Inventory, Location, Part
 from .model.period import Duration, Period
 from .model.tier import CLASSES
@@ -72,8 +74,16 @@ class Lake(Asking):
         """
         from .moves.obstacles import obstacles
 
-        _, plan = self._planned(name, as_of, even_if_uneconomic)
+        now = self.clock()
         with self.warehouse.snapshot() as tx:
+            looked_at = subjects.due(tx, self._datasets(name), as_of or now)
+            plan = make_plan(
+                looked_at,
+                as_of=as_of or now,
+                now=now,
+                book=self.prices,
+                even_if_uneconomic=even_if_uneconomic,
+            )
             found = (*obstacles(tx, self.config.datasets, plan), *self.lifecycle.warnings())
         return replace(plan, warnings=found)
 
@@ -90,9 +100,9 @@ class Lake(Asking):
             as_of: The instant that ages are taken at, UTC; now by default.
 
         """
-        subjects, plan = self._planned(name, as_of)
-        every = (part for subject in subjects for part in subject.inventory.parts)
-        return make_status(subjects, plan, self.prices, self.classes_of(every))
+        found, plan = self._planned(name, as_of)
+        every = (part for subject in found for part in subject.inventory.parts)
+        return make_status(found, plan, self.prices, self.classes_of(every))
 
     def explain(
         self, name: str, period: Period, *, as_of: datetime | None = None
@@ -103,8 +113,8 @@ class Lake(Asking):
             RequestError: the dataset has nothing in that period.
 
         """
-        subjects, plan = self._planned(name, as_of)
-        explanation = explain(subjects[0], plan, period, self.prices)
+        found, plan = self._planned(name, as_of)
+        explanation = explain(found[0], plan, period, self.prices)
         with self.warehouse.snapshot() as tx:
             return explanation, intents.last_done(tx, name, str(period))
 
@@ -335,30 +345,17 @@ class Lake(Asking):
 
     # -- what several of them need
 
-    def _planned(
-        self, name: str | None, as_of: datetime | None, even: bool = False
-    ) -> tuple[list[Subject], Plan]:
-        """Return what is there, and the plan of it."""
-        now, subjects = self.clock(), self._subjects(name)
-        plan = make_plan(
-            subjects, as_of=as_of or now, now=now, book=self.prices, even_if_uneconomic=even
-        )
-        return subjects, plan
+    def _planned(self, name: str | None, as_of: datetime | None) -> tuple[list[Subject], Plan]:
+        """Return all that is there, and the plan of it."""
+        now, every = self.clock(), self._subjects(name)
+        return every, make_plan(every, as_of=as_of or now, now=now, book=self.prices)
 
     def _subjects(self, name: str | None) -> list[Subject]:
-        datasets = [
-            self.config.dataset(each) for each in ([name] if name else self.config.datasets)
-        ]
         with self.warehouse.snapshot() as tx:
-            return [
-                Subject(
-                    dataset,
-                    inventory.take(tx, dataset),
-                    requests.standing(tx, dataset.name),
-                    holds.standing(tx, dataset.name),
-                )
-                for dataset in datasets
-            ]
+            return subjects.whole(tx, self._datasets(name))
+
+    def _datasets(self, name: str | None) -> list[Dataset]:
+        return [self.config.dataset(each) for each in ([name] if name else self.config.datasets)]
 
     def check(self, plan: Plan) -> None:
         """Hold a plan against what is there now.

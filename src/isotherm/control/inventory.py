@@ -12,7 +12,7 @@ from ..model.part import Ageless, HotPartition, Inventory
 from ..model.period import Period, Unit
 from ..model.schema import Column
 from ..warehouse.base import Transaction
-from . import loads, parts, pins
+from . import loads, parts
 
 _COUNTED = "bucket BETWEEN DATE '0001-01-01' AND TIMESTAMP '9999-12-31 23:00:00'"
 """The days and hours that a period can be written of."""
@@ -25,16 +25,35 @@ def take(tx: Transaction, dataset: Dataset) -> Inventory:
         SchemaError: the table or its clock is missing, or the clock's type cannot age.
 
     """
-    columns = tx.columns(dataset.table)
     cold = parts.of_dataset(tx, dataset.name)
+    hot, ageless = counted(tx, dataset, has_cold=bool(cold))
+    return Inventory(dataset.name, hot, cold, ageless)
+
+
+def counted(
+    tx: Transaction, dataset: Dataset, *, has_cold: bool
+) -> tuple[tuple[HotPartition, ...], tuple[Ageless, ...]]:
+    """Count the rows of a dataset that are in the warehouse: by period, and those that never age.
+
+    Args:
+        has_cold: Whether it has parts on the store.
+
+    Raises:
+        SchemaError: see `take`.
+
+    """
+    columns = tx.columns(dataset.table)
     if not columns:
+        cold = parts.of_dataset(tx, dataset.name)
         raise missing_table(dataset, len({part.period for part in cold}))
     clock = clock_of(dataset, columns)
     rows = tx.session.execute(_counts(tx, dataset, clock))
-    if clock.unit and not cold:
+    if clock.unit and not has_cold:
         _check_unit(tx, dataset, clock, rows)
+    if not rows:
+        return (), ()
     total = sum(row[2] for row in rows)
-    table_bytes = tx.bytes(dataset.table, total) if total else 0
+    table_bytes = tx.bytes(dataset.table, total)
     loaded = loads.last_by_period(tx, dataset.name)
     hot = []
     for kind, ordinal, count in rows:
@@ -43,10 +62,7 @@ def take(tx: Transaction, dataset: Dataset) -> Inventory:
             hot.append(
                 HotPartition(period, count, table_bytes * count // total, loaded.get(str(period)))
             )
-    pin = pins.latest(tx, dataset.name)
-    return Inventory(
-        dataset.name, tuple(hot), cold, _ageless(dataset, rows), pin.version if pin else 0
-    )
+    return tuple(hot), _ageless(dataset, rows)
 
 
 def clock_of(dataset: Dataset, columns: tuple[Column, ...]) -> Clock:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..engine.base import Row
 from ..model.part import Location, Part
@@ -41,6 +43,69 @@ def of_periods(tx: Transaction, dataset: str, periods: Iterable[Period]) -> tupl
         [dataset, [str(period) for period in periods]],
     )
     return tuple(_part(row) for row in rows)
+
+
+def due(
+    tx: Transaction,
+    stretches: Mapping[str, Iterable[tuple[str, str, str]]],
+    asked: Iterable[tuple[str, Period]],
+    compacts: Mapping[str, tuple[int, int]],
+) -> dict[str, tuple[Part, ...]]:
+    """Return every part of those periods with which something may be due, by dataset.
+
+    That is where a part lies in another tier than its period belongs in, or is restored, where
+    there are many small ones, and what was asked for.
+
+    Args:
+        stretches: Where the periods of each dataset belong; see `plan.due.stretches`.
+        asked: Datasets and periods that are returned in any case.
+        compacts: How small objects are, in bytes, of which a dataset shall not have how many of
+            one tier and period.
+
+    """
+    found: dict[str, list[Part]] = defaultdict(list)
+    given = (
+        [[name, *stretch] for name, each in stretches.items() for stretch in each],
+        [[name, str(period)] for name, period in asked],
+        [[name, str(size), str(many)] for name, (size, many) in compacts.items()],
+    )
+    for row in tx.execute(_DUE, [json.dumps(items) for items in given]):
+        found[row[1]].append(_part(row))
+    return {name: tuple(group) for name, group in found.items()}
+
+
+_DUE = f"""
+WITH belongs AS (
+    SELECT g[1] AS dataset, g[2] AS after, g[3] AS until, g[4] AS tier
+    FROM (SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS g)
+), asked AS (
+    SELECT g[1] AS dataset, g[2] AS period FROM (SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS g)
+), compacts AS (
+    SELECT g[1] AS dataset, g[2]::BIGINT AS small, g[3]::BIGINT AS many
+    FROM (SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS g)
+), wanted AS (
+    SELECT p.dataset, p.period FROM isotherm.parts p JOIN belongs b
+    ON p.dataset = b.dataset AND p.period > b.after AND p.period <= b.until
+    WHERE p.tier <> b.tier OR p.restored_key IS NOT NULL
+    UNION SELECT dataset, period FROM asked
+    UNION SELECT p.dataset, p.period FROM isotherm.parts p JOIN compacts c
+    ON p.dataset = c.dataset AND p.bytes < c.small
+    GROUP BY p.dataset, p.period, p.tier HAVING count(*) >= any_value(c.many)
+)
+SELECT {_COLUMNS} FROM isotherm.parts SEMI JOIN wanted USING (dataset, period)
+ORDER BY dataset, period, id
+"""
+
+
+def totals(tx: Transaction) -> dict[str, dict[int, tuple[int, int]]]:
+    """Return the rows and bytes of all objects, by dataset and the digits of an object's rows."""
+    found: dict[str, dict[int, tuple[int, int]]] = defaultdict(dict)
+    for name, digits, rows, bytes_ in tx.execute(
+        "SELECT dataset, length(rows::VARCHAR), sum(rows)::BIGINT, sum(bytes)::BIGINT "
+        "FROM isotherm.parts GROUP BY ALL"
+    ):
+        found[name][digits] = (rows, bytes_)
+    return found
 
 
 def add(tx: Transaction, parts: Iterable[Part]) -> None:

@@ -34,14 +34,24 @@ class Sizes:
     @classmethod
     def of(cls, inventory: Inventory) -> Sizes:
         """Learn from what is there of a dataset."""
-        hot_rows = sum(item.rows for item in inventory.hot)
-        hot_bytes = sum(item.bytes for item in inventory.hot)
         rows: dict[int, int] = defaultdict(int)
         bytes_: dict[int, int] = defaultdict(int)
         for part in inventory.parts:
             rows[_digits(part.rows)] += part.rows
             bytes_[_digits(part.rows)] += part.bytes
-        cold = {digits: bytes_[digits] / count for digits, count in rows.items() if count}
+        return cls.by_digits(inventory, {n: (rows[n], bytes_[n]) for n in rows})
+
+    @classmethod
+    def by_digits(cls, inventory: Inventory, totals: Mapping[int, tuple[int, int]]) -> Sizes:
+        """Learn from the hot rows of an inventory, and from what all objects are together.
+
+        Args:
+            totals: The rows and bytes of all objects, by the number of digits of an object's rows.
+
+        """
+        hot_rows = sum(item.rows for item in inventory.hot)
+        hot_bytes = sum(item.bytes for item in inventory.hot)
+        cold = {digits: bytes_ / rows for digits, (rows, bytes_) in totals.items() if rows}
         return cls(hot_bytes / hot_rows if hot_bytes else None, cold)
 
     def as_object(self, rows: int, hot_bytes: int) -> int:

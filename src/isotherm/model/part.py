@@ -137,18 +137,12 @@ class Partition:
 
 @dataclass(frozen=True)
 class Inventory:
-    """What is where of one dataset, at one instant.
-
-    Attributes:
-        pin: The version of the pin that was read with it.
-
-    """
+    """What is where of one dataset, at one instant."""
 
     dataset: str
     hot: tuple[HotPartition, ...] = ()
     parts: tuple[Part, ...] = ()
     ageless: tuple[Ageless, ...] = ()
-    pin: int = 0
 
     @cached_property
     def partitions(self) -> dict[Period, Partition]:

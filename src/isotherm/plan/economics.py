@@ -21,7 +21,7 @@ from ..cost.dollars import (
 )
 from ..cost.prices import PriceBook
 from ..cost.sizes import Sizes
-from ..model.part import HotPartition, Inventory, Part, Partition
+from ..model.part import HotPartition, Part, Partition
 from ..model.policy import Rule
 from ..model.tier import HOT, STANDARD, Tier
 from .plan import Kind, Move
@@ -32,10 +32,10 @@ DAY = timedelta(days=1)
 class Economics:
     """Values the moves of one dataset."""
 
-    def __init__(self, book: PriceBook, inventory: Inventory, now: datetime) -> None:
+    def __init__(self, book: PriceBook, sizes: Sizes, now: datetime) -> None:
         self.book = book
         self.now = now
-        self.sizes = Sizes.of(inventory)
+        self.sizes = sizes
 
     def unload(self, hot: HotPartition, target: Tier) -> Dollars:
         """Value rows that leave the warehouse."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import groupby
 
 from ..cost.dollars import Dollars
 from ..cost.prices import PriceBook
+from ..cost.sizes import Sizes
 from ..model.dataset import Dataset
 from ..model.hold import Hold
 from ..model.part import HotPartition, Inventory, Part, Partition
@@ -29,12 +31,27 @@ MONTH = timedelta(days=30.4375)
 
 @dataclass(frozen=True)
 class Subject:
-    """A dataset with what is there of it and what was asked for."""
+    """A dataset with what is there of it and what was asked for.
+
+    Attributes:
+        inventory: Of all partitions, or of those with which something may be due.
+        totals: What all objects are together, where `inventory` has not all of them; see
+            `Sizes.by_digits`.
+
+    """
 
     dataset: Dataset
     inventory: Inventory
     requests: tuple[Request, ...] = ()
     holds: tuple[Hold, ...] = ()
+    totals: Mapping[int, tuple[int, int]] | None = None
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """How much its rows take."""
+        if self.totals is None:
+            return Sizes.of(self.inventory)
+        return Sizes.by_digits(self.inventory, self.totals)
 
     @property
     def paused(self) -> bool:
@@ -105,7 +122,7 @@ class _Planner:
         self.as_of = Period.of(as_of, subject.dataset.unit)
         self.now = now
         self.even = even
-        self.economics = Economics(book, subject.inventory, now)
+        self.economics = Economics(book, subject.sizes, now)
 
     def decided(self) -> tuple[list[Move], list[Refusal]]:
         """Return the moves that will be made, and those that are due and will not."""

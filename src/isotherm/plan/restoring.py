@@ -44,7 +44,7 @@ def make_restore_plan(
     check_not_paused(subject)
     if until <= now:
         raise RequestError(f"a restore until {until:%Y-%m-%d %H:%M} would be over at once")
-    economics = Economics(book, inventory, now)
+    economics = Economics(book, subject.sizes, now)
     moves: list[Move] = []
     for period in sorted(set(periods)):
         parts = _archived(subject, period, inventory.partitions.get(period))

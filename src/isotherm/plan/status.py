@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from ..cost.dollars import Size, keeping, keeping_part, monthly
 from ..cost.prices import PriceBook
-from ..cost.sizes import Sizes
 from ..model.part import Ageless, Inventory, Location, Partition
 from ..model.period import Period, Unit
 from ..model.tier import HOT, TIERS, Tier
@@ -233,7 +232,7 @@ def _elsewhere(partition: Partition, classes: Mapping[Location, str]) -> Mapping
 
 
 def _status(subject: Subject, lines: tuple[Standing, ...], book: PriceBook) -> DatasetStatus:
-    inventory, sizes = subject.inventory, Sizes.of(subject.inventory)
+    inventory, sizes = subject.inventory, subject.sizes
     ageless_rows = sum(item.rows for item in inventory.ageless)
     ageless_bytes = sizes.as_hot(ageless_rows, 0)
     tiers = _totals(inventory, ageless_rows, ageless_bytes, book)

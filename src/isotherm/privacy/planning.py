@@ -69,7 +69,7 @@ def _cold_moves(
 ) -> Iterator[Move]:
     """Return what is to be done of each partition, one after the other."""
     kind, reason = _what(request)
-    economics = Economics(book, subject.inventory, now)
+    economics = Economics(book, subject.sizes, now)
     groups: dict[tuple[Period, Tier], list[Part]] = defaultdict(list)
     for part in (*found.cold, *found.archived):
         groups[part.period, part.tier].append(part)
