@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import applying, erasing, loading, memory, postgres, querying, s3, tpcds
+from . import applying, erasing, loading, memory, planning, postgres, querying, s3, tpcds
 from .ratio import Ratio, say, table, write
 
 HERE = Path(__file__).parent
@@ -23,11 +23,13 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "postgres": (postgres.measure,),
     "s3": (s3.measure, s3.measure_tags),
     "erase": (erasing.measure,),
+    "plan": (planning.measure,),
     "tpcds": (tpcds.measure,),
 }
 LONG: dict[str, tuple[Measure, ...]] = {
     "memory": (memory.make, memory.measure),
     "erase-full": (erasing.measure_full,),
+    "plan-full": (planning.measure_full,),
     "tpcds-full": (tpcds.measure_full,),
 }
 
