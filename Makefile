@@ -9,13 +9,16 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 # Where files are synced in no time, if there is room: half of the tests' time is waiting for disks.
 QUICK ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {print $$6}')
 
-.PHONY: demo test servers test-servers check bench bench-full lock clean
+.PHONY: demo test test-full servers test-servers check bench bench-full lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
 
 test: $(READY)  ## run the tests; they wait for servers half of the time, so there are more of them than cores
 	@$(if $(QUICK),TMPDIR=$(QUICK)) $(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 1 -rs
+
+test-full: export ISOTHERM_TURN = all
+test-full: test  ## run every test, what else is tried in turn, too
 
 servers:  ## install the servers that tests use where they are: Debian packages, needs root
 	@echo "Installing Ceph's gateway, PostgreSQL and curl by apt-get; this needs root"

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import isotherm
+import turns
 from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
-pytest_plugins = ("sharing", "servers", "databases", "aged", "command_line")
+pytest_plugins = ("sharing", "servers", "databases", "sail", "aged", "command_line")
 
 TRIPS = """
 [datasets.trips]
@@ -32,6 +33,11 @@ SLOW = ("faults/test_kill", "faults/test_lost_control", "faults/test_random_walk
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker ends long after the others."""
     items.sort(key=lambda item: not any(name in item.path.as_posix() for name in SLOW))
+
+
+def pytest_report_header() -> str:
+    """Say how this run can be repeated."""
+    return f"what is tried in turn: {turns.ENVIRONMENT}={turns.TURN}"
 
 
 @pytest.fixture

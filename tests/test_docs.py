@@ -49,6 +49,7 @@ def test_the_options_of_every_verb_are_in_the_docs() -> None:
         config.WarehouseSection,
         config.StorageSection,
         config.CatalogSection,
+        config.EngineSection,
         config.SettingsSection,
         config.PricesSection,
         config.DatasetSection,

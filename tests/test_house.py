@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "load": PORTS | {"control"},
     "moves": PORTS | {"control", "plan", "lifecycle", "backup"},
     "query": PORTS | {"control", "cost"},
+    "spark": PORTS | {"control", "cost", "query"},
     "backup": PORTS | {"control"},
     "check": PORTS | {"control", "backup"},
     "privacy": PORTS | {"control", "plan", "cost"},
@@ -53,6 +54,7 @@ SDK_ROOMS = {
     "typer": {"cli"},
     "rich": {"cli", "demo"},
     "pydantic": {"config"},
+    "pyspark": {"spark"},
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

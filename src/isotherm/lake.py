@@ -123,13 +123,19 @@ class Lake(Asking):
         return classes_of(self.storage, parts)
 
     def sql(
-        self, query: str, *, archived: str = Archived.REFUSE, allow_files: bool = False
+        self,
+        query: str,
+        *,
+        archived: str = Archived.REFUSE,
+        allow_files: bool = False,
+        here: bool = False,
     ) -> Result:
         """Run one query over whole datasets.
 
         Args:
             archived: `refuse` a query that may need archived partitions, or `skip` them.
             allow_files: Let the query read files that are no dataset.
+            here: By DuckDB in this process, whatever `[engine]` says.
 
         Raises:
             QueryError: it is not one query, it writes, or it fails.
@@ -137,7 +143,8 @@ class Lake(Asking):
 
         """
         self._reach()
-        return self._reader.run(query, self._options(Archived(archived), allow_files))
+        reader = self._reader if here else self._engine
+        return reader.run(query, self._options(Archived(archived), allow_files))
 
     def explain_sql(self, query: str, *, allow_files: bool = False) -> Estimate:
         """Say what a query would read, tier by tier, and what that costs; nothing is run.
@@ -147,7 +154,7 @@ class Lake(Asking):
 
         """
         self._reach()
-        return self._reader.explain(query, self._options(Archived.REFUSE, allow_files))
+        return self._engine.explain(query, self._options(Archived.REFUSE, allow_files))
 
     def confine(self) -> None:
         """Let no query reach files outside the store from now on, whatever it is made of.
@@ -161,6 +168,16 @@ class Lake(Asking):
     @cached_property
     def _reader(self) -> Reader:
         return Reader(self.warehouse, self.storage, self.config.datasets, self.prices)
+
+    @cached_property
+    def _engine(self) -> Reader:
+        if not self.config.engine.is_spark:
+            return self._reader
+        from .spark.reader import SparkReader
+
+        return SparkReader(
+            self.config.engine.url, self.warehouse, self.storage, self.config.datasets, self.prices
+        )
 
     def _options(self, archived: Archived, allow_files: bool) -> Options:
         settings = self.config.settings

@@ -9,6 +9,7 @@ import pytest
 from trials import PostgresTrial, Trial, warm_processes
 
 from databases import PostgresServer
+from turns import in_turn
 
 __all__ = ["warm_processes"]
 
@@ -16,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
-    """Kill a move and lose control at some steps, those about the commit in any case."""
+    """Kill a move and lose control about the commit each time, at other steps in turn."""
     steps = trial.steps()
     commits = [n for n, step in enumerate(steps, start=1) if step == "before commit"]
-    chosen = sorted({*range(1, len(steps) + 1, every), *commits, *(n + 1 for n in commits[1:-1])})
+    others = in_turn(range(1, len(steps) + 1), every)
+    chosen = sorted({*others, *commits, *(n + 1 for n in commits[1:-1])})
     found = {
         f"{n} {steps[n - 1]}": trial.kill(n, bool(n % 2), killing.survive_without_control)
         for n in chosen
@@ -33,7 +35,7 @@ def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
 def test_a_move_that_is_killed_while_control_is_lost_is_seen_once(
     story: str, tmp_path: Path
 ) -> None:
-    assert not _tried(Trial(tmp_path / "trial", story), 15)
+    assert not _tried(Trial(tmp_path / "trial", story), 30)
 
 
 @pytest.mark.parametrize("story", ["unload"])

@@ -19,6 +19,7 @@ from isotherm.model.errors import MovesFailed, SchemaError
 from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step, steps
+from turns import in_turn
 
 CONFIG = policy(STANDARD="6 months")
 WHEN = [step for step in steps(Kind.UNLOAD) if step is not Step.INTENT]
@@ -120,14 +121,17 @@ def apply(lake: Lake, at: dict[Step, list[object]]) -> None:
         lake.apply(plan_of(lake, "2018-03"), watch=Watch(step=watch))
 
 
-CASES = [
-    (warehouse, write, when)
-    for warehouse in ("duckdb", "postgres")
-    for write in WRITES
-    for when in WHEN
-    # A server knows of other writers by itself: it is the same at every step before the commit.
-    if warehouse == "duckdb" or write == "update" or when in (Step.DELETE, Step.COMMIT)
-]
+CASES = in_turn(
+    (
+        (warehouse, write, when)
+        for warehouse in ("duckdb", "postgres")
+        for write in WRITES
+        for when in WHEN
+        # A server knows of other writers by itself: it is the same at every step before the commit.
+        if warehouse == "duckdb" or write == "update" or when in (Step.DELETE, Step.COMMIT)
+    ),
+    4,
+)
 """Where who writes what, and when."""
 
 

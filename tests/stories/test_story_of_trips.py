@@ -18,6 +18,7 @@ from own_reading import OwnReading, Trips
 from command_line import CommandLine, edit, words, written
 from isotherm.demo.trips import AS_OF, write_trips
 from servers import S3Server
+from turns import in_turn
 
 ARCHIVED, STALE, REQUEST = 5, 7, 13
 POLICY = {"STANDARD": 6, "STANDARD_IA": 12, "GLACIER": 15}
@@ -141,11 +142,16 @@ def on_s3(server: S3Server) -> Store:
 @pytest.fixture(
     params=[
         "generated",
-        "yellow",
-        "green",
-        "generated on rgw",
-        "yellow in postgres",
-        "generated on moto in postgres",
+        *in_turn(
+            (
+                "yellow",
+                "generated on rgw",
+                "yellow in postgres",
+                "green",
+                "generated on moto in postgres",
+            ),
+            3,
+        ),
     ]
 )
 def story(

@@ -23,7 +23,7 @@ def run(
     with opened(config, read_only=True, wait=wait) as lake:
         query, quarantined = lake.erasing.question(dataset, whose)
         lake.confine()
-        with lake.sql(query, archived=archived.value) as result:
+        with lake.sql(query, archived=archived.value, here=True) as result:
             for note in result.notes:
                 err().message(note, style="yellow")
             write(result, format_, out_file)

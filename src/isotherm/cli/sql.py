@@ -63,7 +63,7 @@ def run(
     """Run one query. A dataset's name, and its table's own name, mean all of its rows."""
     text = sys.stdin.read() if query == "-" else query
     with opened(config, read_only=True, wait=wait) as lake:
-        if not allow_files:
+        if not (allow_files or lake.config.engine.is_spark):  # Spark sees what it may see
             lake.confine()
         if explain:
             from .estimate import show

@@ -20,6 +20,9 @@ url = {storage:<28} # where older rows go: a folder, or s3://bucket/prefix
 [catalog]
 url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 
+# [engine]
+# url = "sc://host:15002"          # a Spark Connect server runs the queries; DuckDB by default
+
 [settings]
 # grace          = "1 hour"        # how long readers may use what a move has replaced
 # query_timeout  = "30 minutes"    # below the grace

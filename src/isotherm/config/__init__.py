@@ -7,6 +7,7 @@ from .reading import DEFAULT_FILE, Config, checked, read
 from .sections import (
     CatalogSection,
     DatasetSection,
+    EngineSection,
     PricesSection,
     SettingsSection,
     StorageSection,
@@ -18,6 +19,7 @@ __all__ = [
     "CatalogSection",
     "Config",
     "DatasetSection",
+    "EngineSection",
     "PricesSection",
     "SettingsSection",
     "StorageSection",

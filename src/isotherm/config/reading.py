@@ -23,6 +23,7 @@ from .sections import (
     CatalogSection,
     CertificatesSection,
     DatasetSection,
+    EngineSection,
     PricesSection,
     Sections,
     SettingsSection,
@@ -46,6 +47,7 @@ class Config:
     warehouse: WarehouseSection
     storage: StorageSection
     catalog: CatalogSection
+    engine: EngineSection
     settings: SettingsSection
     prices: PricesSection
     certificates: CertificatesSection
@@ -118,6 +120,7 @@ def checked(file: Path, raw: Mapping[str, object]) -> Config:
         sections.warehouse,
         sections.storage,
         sections.catalog,
+        sections.engine,
         _timed(file, sections.settings),
         sections.prices,
         sections.certificates,

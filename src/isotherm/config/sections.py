@@ -146,6 +146,12 @@ Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
+def _engine(url: str) -> str:
+    if url != "duckdb:" and not re.fullmatch(r"sc://[^/;]+(/;.*)?", url):
+        raise ValueError("it is duckdb:, or the address of a Spark Connect server, sc://host:15002")
+    return url
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
@@ -176,6 +182,17 @@ class CatalogSection(_Section):
     """Where the Iceberg catalogue is."""
 
     url: Annotated[str, AfterValidator(_url("sqlite", POSTGRES, _postgres))] = "sqlite:catalog.db"
+
+
+class EngineSection(_Section):
+    """What runs queries."""
+
+    url: Annotated[str, AfterValidator(_engine)] = "duckdb:"
+
+    @property
+    def is_spark(self) -> bool:
+        """Whether it is a Spark Connect server."""
+        return self.url.startswith("sc:")
 
 
 class SettingsSection(_Section):
@@ -229,6 +246,7 @@ class Sections(_Section):
     warehouse: WarehouseSection = WarehouseSection()
     storage: StorageSection = StorageSection()
     catalog: CatalogSection = CatalogSection()
+    engine: EngineSection = EngineSection()
     settings: SettingsSection = SettingsSection()
     prices: PricesSection = PricesSection()
     certificates: CertificatesSection = CertificatesSection()

@@ -26,7 +26,7 @@ from .guard import Needed
 from .layout import Memory
 from .names import Named, Rules, resolve
 from .owned import Owned, builtin_functions
-from .parse import one_query
+from .parse import Statement, one_query
 from .place import Places
 from .refusal import refusal
 from .result import Result
@@ -73,7 +73,10 @@ class Planned:
 
 
 class Reader:
-    """Reads whole datasets. Several threads may use it at once."""
+    """Reads whole datasets. Several threads may use it at once.
+
+    Another engine may run what was planned here: it has `needed` and `answer` of its own.
+    """
 
     def __init__(
         self,
@@ -82,11 +85,11 @@ class Reader:
         datasets: Mapping[str, Dataset],
         book: PriceBook,
     ) -> None:
-        self._warehouse = warehouse
-        self._storage = storage
-        self._datasets = datasets
+        self.warehouse = warehouse
+        self.storage = storage
+        self.datasets = datasets
         self._book = book
-        self._memory = Memory()
+        self.memory = Memory()
 
     def run(self, sql: str, options: Options) -> Result:
         """Plan and run a query; the result holds the transaction until it is read.
@@ -107,14 +110,25 @@ class Reader:
             if archived and options.archived is Archived.REFUSE:
                 raise refusal(self._book, plan.named.nodes, plan.wholes, plan.needed)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
-            self._furnish(plan)
             notes = [note for data in plan.wholes for note in whole.notes(data, sql)]
             notes += [
                 f"left out, archived: {name} {span({part.period for part in parts})}"
                 for name, parts in archived.items()
             ]
-            tx.session.cursor.execute(plan.named.text)
-            return Result(tx.session, tuple(notes), context, cleanup.pop_all())
+            session = self.answer(plan, context, cleanup)
+            return Result(session, tuple(notes), context, cleanup.pop_all())
+
+    def answer(self, plan: Planned, context: Context, cleanup: ExitStack) -> DuckDBSession:
+        """Run a query, and return the session whose cursor has its rows.
+
+        Args:
+            cleanup: Closed once they are read.
+
+        """
+        del context, cleanup  # it runs in the transaction
+        self._furnish(plan)
+        plan.tx.session.cursor.execute(plan.named.text)
+        return plan.tx.session
 
     def explain(self, sql: str, options: Options) -> Estimate:
         """Say what a query would read, and what that costs; nothing is run.
@@ -145,7 +159,7 @@ class Reader:
         used = columns_used(operators, (field.name for field in data.fields))
         share = share_of(
             plan.tx.session,
-            [self._storage.url(part.readable_location) for part in found.cold],
+            [self.storage.url(part.readable_location) for part in found.cold],
             (field.id for field in data.fields if field.name in used),
         )
         return Reads(sum(hot) if hot else None, found.cold, found.archived, share)
@@ -154,11 +168,11 @@ class Reader:
     def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
         """Open the transaction; what the engine complains of is said in Isotherm's words."""
         context = Context(
-            self._storage, list(self._datasets), self._warehouse.looking, options.timeout
+            self.storage, list(self.datasets), self.warehouse.looking, options.timeout
         )
         with ExitStack() as cleanup:
             try:
-                tx = cleanup.enter_context(self._warehouse.snapshot())
+                tx = cleanup.enter_context(self.warehouse.snapshot())
                 cleanup.callback(_timer(tx.session, context).cancel)
                 yield tx, context, cleanup
             except Exception as error:
@@ -172,18 +186,34 @@ class Reader:
         options: Options,
         provable: bool,
     ) -> Planned:
-        self._warehouse.prepare(sql)
+        self.warehouse.prepare(sql)
         statement = one_query(tx.session, sql)
-        owned = Owned(tx, self._warehouse.name, self._warehouse.default_schema)
-        rules = Rules(self._datasets, lambda: self._builtin, options.allow_files)
-        named = resolve(tx.session, statement, owned, rules)
+        named = self.named(tx, statement, allow_files=options.allow_files)
         wholes = tuple(
-            whole.read(tx, dataset, options.readable_at, self._memory) for dataset in named.datasets
+            whole.read(tx, dataset, options.readable_at, self.memory) for dataset in named.datasets
         )
-        places = Places(tx, self._warehouse.engine.session(), named, cleanup)
-        opened = OPENED if self._storage.access() is None else 0
-        needed = guard.needed(tx.session, places, named, wholes, provable=provable, opened=opened)
+        places = Places(tx, self.warehouse.engine.session(), named, cleanup)
+        needed = self.needed(tx, places, named, wholes, provable=provable)
         return Planned(tx, named, wholes, places, needed)
+
+    def needed(
+        self,
+        tx: AttachedTransaction,
+        places: Places,
+        named: Named,
+        wholes: Sequence[Whole],
+        *,
+        provable: bool,
+    ) -> Mapping[str, Needed]:
+        """Return what a query may need of each dataset; see `guard.needed`."""
+        opened = OPENED if self.storage.access() is None else 0
+        return guard.needed(tx.session, places, named, wholes, provable=provable, opened=opened)
+
+    def named(self, tx: AttachedTransaction, statement: Statement, *, allow_files: bool) -> Named:
+        """Look into a query and everything that it names; see `names.resolve`."""
+        owned = Owned(tx, self.warehouse.name, self.warehouse.default_schema)
+        rules = Rules(self.datasets, lambda: self._builtin, allow_files)
+        return resolve(tx.session, statement, owned, rules)
 
     def _furnish(self, plan: Planned) -> None:
         """Give the datasets' names the rows that the query may need."""
@@ -194,14 +224,14 @@ class Reader:
             if parts:
                 data.check_lost()
                 columns = {field.id: Column(field.name, field.type) for field in data.fields}
-                cold = cold_rows(plan.tx.session, columns, parts, self._storage.url, self._memory)
+                cold = cold_rows(plan.tx.session, columns, parts, self.storage.url, self.memory)
                 rows[data.dataset.name] += f" UNION ALL BY NAME {cold}"
         plan.places.furnish(plan.places.empty(), rows, plan.wholes)
 
     @cached_property
     def _builtin(self) -> frozenset[str]:
-        with self._warehouse.snapshot() as tx:
-            return builtin_functions(tx, self._warehouse.engine.loaded)
+        with self.warehouse.snapshot() as tx:
+            return builtin_functions(tx, self.warehouse.engine.loaded)
 
 
 def _spelled(act: Callable[..., Found]) -> Found:

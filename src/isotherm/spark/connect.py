@@ -1,0 +1,202 @@
+"""A session of a Spark Connect server: Spark, EMR, Databricks, Sail."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from ..model.errors import ConfigError, IsothermError, QueryError, StorageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+Found = TypeVar("Found")
+
+PORT = 15_002
+"""Where a server listens that says nothing else."""
+SECONDS = 20.0
+"""How long one may take to let us in."""
+OLDEST = 4
+"""Spark 4: before it, texts and names are read otherwise."""
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+
+
+class SparkConnect:
+    """A session of its own on a server, for one query."""
+
+    def __init__(self, session: SparkSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    def parquet(self, urls: Sequence[str]) -> DataFrame:
+        """Return the rows of Parquet files that have the same columns."""
+        return self._session.read.parquet(*map(reached, urls))
+
+    def view(self, name: str, frames: Sequence[DataFrame]) -> None:
+        """Call some rows by a name, for this session alone."""
+        whole = frames[0]
+        for frame in frames[1:]:
+            whole = whole.unionByName(frame)
+        whole.createOrReplaceTempView(name)
+
+    def run(self, sql: str, timeout: float) -> pa.Table:
+        """Run a query and return its rows.
+
+        Raises:
+            QueryError: Spark says that it is wrong, or its time is over.
+            StorageError: the server is gone.
+
+        """
+        tag = f"isotherm-{uuid.uuid4().hex}"
+
+        def act() -> pa.Table:
+            self._session.addTag(tag)  # of this thread
+            found: pa.Table = self._session.sql(sql).toArrow()
+            return found
+
+        try:
+            return within(timeout, act)
+        except (TimeoutError, KeyboardInterrupt):
+            with suppress(Exception):
+                within(SECONDS, lambda: self._session.interruptTag(tag))
+            raise
+
+
+@contextmanager
+def connected(url: str) -> Iterator[SparkConnect]:
+    """Open a session for one query.
+
+    Raises:
+        ConfigError: what speaks with it is not installed.
+        StorageError: the server cannot be reached, or is none that can be used.
+
+    """
+    try:
+        from pyspark.sql.connect.session import SparkSession
+    except ImportError as error:
+        raise ConfigError(
+            f"engine.url is {url}, and what speaks with Spark is not installed: {error}",
+            hint="Install it: pip install 'isotherm[spark]'",
+        ) from None
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+
+    _knock(url)
+
+    def enter() -> tuple[SparkSession, str]:
+        session = SparkSession.builder.remote(url).create()
+        # By itself the client tries for ten minutes.
+        session.client.set_retry_policies([DefaultPolicy(max_retries=3, max_backoff=1_000)])
+        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]")  # an error says it
+        version = str(session.version)
+        for key, value in _SETTINGS.items():
+            session.conf.set(key, value)
+        return session, version
+
+    try:
+        session, version = within(SECONDS, enter)
+    except Exception as error:
+        raise StorageError(
+            f"the engine at {where(url)} cannot be used: {said(error)}",
+            hint="Look at [engine] url in isotherm.toml.",
+        ) from error
+    try:
+        if int(version.partition(".")[0]) < OLDEST:
+            raise StorageError(
+                f"the engine at {where(url)} is Spark {version}; Isotherm needs {OLDEST}.0 or newer"
+            )
+        yield SparkConnect(session, url)
+    finally:
+        with suppress(Exception):
+            within(SECONDS, session.stop)
+
+
+def translated(error: BaseException, url: str, timeout: float) -> BaseException:
+    """Return an error of the engine as it is shown; any other stays as it is."""
+    if isinstance(error, IsothermError):
+        return error
+    if isinstance(error, TimeoutError):
+        return QueryError(
+            f"the query took longer than {timeout:g} s",
+            hint="Raise [settings] query_timeout; it stays below grace.",
+        )
+    kinds = {cls.__name__ for cls in type(error).__mro__}
+    if "RpcError" in kinds or _gone(error):
+        return StorageError(
+            f"the engine at {where(url)} is gone: {said(error)}",
+            hint="Nothing was changed. Start it again, then run the same query.",
+        )
+    if "PySparkException" in kinds:
+        return QueryError(f"Spark says: {said(error)}")
+    return error
+
+
+def within(seconds: float, act: Callable[[], Found]) -> Found:
+    """Do something beside this thread, and wait so long for it: a server may never answer.
+
+    Raises:
+        TimeoutError: it is not done yet. What comes of it is lost.
+
+    """
+    found: list[Found] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(act())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    return found[0]
+
+
+def where(url: str) -> str:
+    """Return the address of a server without what lets one in: a token stands behind a `;`."""
+    return url.partition("/;")[0]
+
+
+def reached(url: str) -> str:
+    """Return the URL by which Spark reaches an object: Hadoop calls S3 `s3a`."""
+    return f"s3a:{url.removeprefix('s3:')}" if url.startswith("s3:") else url
+
+
+def said(error: BaseException) -> str:
+    """Return the first line of what an engine says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _gone(error: BaseException) -> bool:
+    message = str(error)
+    return any(word in message for word in ("UNAVAILABLE", "Socket closed", "Connection reset"))
+
+
+def _knock(url: str) -> None:
+    """Check that somebody listens: the client itself would try for minutes."""
+    parts: Any = urlsplit(where(url))
+    address = (parts.hostname or "", parts.port or PORT)
+    try:
+        socket.create_connection(address, SECONDS).close()
+    except OSError as error:
+        raise StorageError(
+            f"the engine at {where(url)} cannot be reached: {error.strerror or error}",
+            hint="Start it, or take [engine] url out of isotherm.toml: DuckDB reads it all, too.",
+        ) from None

@@ -1,0 +1,86 @@
+"""The guard against random queries that run on Spark: refused, or answered with every row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from random_queries import BOUNDS, DAY, MICROSECOND, conditions, instants, midnights
+
+from aged import ARCHIVED, Aged, same
+from isotherm.model.errors import ArchivedError, QueryError
+from isotherm.model.period import between
+from isotherm.query.reader import Options
+from isotherm.spark.reader import SparkReader
+
+pytest.importorskip("pyspark.sql.connect")
+
+MONTHS = {period for text in ARCHIVED for period in between(text)}
+SETTINGS = settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)
+PLAIN = ("from", "after", "before", "until", "not before", "range", "between", "typed", "in")
+"""Bounds that Spark reads as DuckDB does, and of which DuckDB can prove what they let through."""
+SHAPES = (
+    "SELECT count(*), sum(fare), min(id) FROM trips t WHERE {0}",
+    "SELECT id, fare, tag, seats FROM trips t WHERE {0} ORDER BY id",
+    "SELECT tag, count(*) FROM trips t WHERE {0} AND NOT ({1}) GROUP BY tag",
+    "SELECT name, count(*) FROM trips t JOIN dims USING (seats) WHERE {0} OR {1} GROUP BY name",
+    "WITH a AS (SELECT * FROM trips t WHERE {0}) SELECT count(*) FROM a t WHERE {1}",
+    "SELECT tag, max(fare) FROM trips t GROUP BY tag HAVING max(t.pickup) > '2019-02-01'",
+    "SELECT count(*) FROM (SELECT id FROM trips t WHERE {0} EXCEPT SELECT id FROM trips t WHERE {1}"
+    ")",
+    "SELECT dayofweek(pickup) AS d FROM trips t WHERE {0} AND dayofweek(t.pickup) < 9 ORDER BY d",
+)
+
+
+@pytest.fixture(scope="module")
+def spark(aged: Aged, sail: str) -> SparkReader:
+    lake = aged.lake
+    return SparkReader(sail, lake.warehouse, lake.storage, lake.config.datasets, lake.prices)
+
+
+def options(aged: Aged) -> Options:
+    return Options(readable_at=aged.lake.clock() + timedelta(hours=1), timeout=60)
+
+
+@given(data=st.data())
+@SETTINGS
+def test_a_plain_bound_is_refused_exactly_where_it_reaches_into_the_archive(
+    aged: Aged, spark: SparkReader, data: st.DataObject
+) -> None:
+    source = midnights if aged.clock_type == "DATE" else instants
+    one, other = sorted((data.draw(source), data.draw(source)))
+    grain = DAY if aged.clock_type == "DATE" else MICROSECOND
+    bound = BOUNDS[data.draw(st.sampled_from(PLAIN))](one, other, grain)
+    query = f"SELECT count(*), sum(fare), min(id), max(id) FROM trips WHERE {bound.sql}"
+    refused = set()
+    try:
+        rows = spark.run(query, options(aged)).fetchall()
+    except ArchivedError as error:
+        refused = {p for _, first, last in error.partitions for p in between(f"{first}..{last}")}
+    assert refused == {month for month in MONTHS if bound.meets(month)}
+    assert refused or same(rows, aged.twin(query, "everything"))
+
+
+@given(data=st.data())
+@SETTINGS
+def test_no_query_is_answered_wrongly(aged: Aged, spark: SparkReader, data: st.DataObject) -> None:
+    query = data.draw(st.sampled_from(SHAPES)).format(
+        data.draw(conditions()), data.draw(conditions())
+    )
+    try:
+        rows = spark.run(query, options(aged)).fetchall()
+    except ArchivedError:
+        return
+    except QueryError as error:  # not every condition is one that Spark understands
+        assume("Spark says" not in error.message)
+        raise
+    if "dayofweek" in query:  # it counts from one
+        rows = [(day - 1,) for (day,) in rows]
+    assert same(rows, aged.twin(query, "everything"))

@@ -1,0 +1,225 @@
+"""Queries on a Spark Connect server: the same rows, the same refusals, clear words."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+import isotherm
+from ageing import SOME_MONTHS, Clock, age, policy, tiers_of, untidy
+from conftest import MakeLake, lake_at, run_sql
+from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError, ConfigError, QueryError, StorageError
+from sail import reaching, running_sail, sail_process
+from servers import S3Server
+
+pytest.importorskip("pyspark.sql.connect")
+
+AGES = policy(STANDARD="3 months", STANDARD_IA="6 months", GLACIER="14 months")
+TABLES = (
+    f"CREATE TABLE trips AS SELECT i::INTEGER AS id, {SOME_MONTHS}, "
+    "((i % 97) * 1.25)::DECIMAL(9,2) AS fare, 'it''s \\' || (i % 5) AS \"the tag\" "
+    "FROM range(700) t(i)",
+    "CREATE TABLE zones AS SELECT i::INTEGER AS id, 'zone ' || i AS zone FROM range(90) t(i)",
+)
+SINCE = "pickup >= '2018-09-01'"
+SAME = (
+    f"SELECT count(*), sum(fare), min(pickup), max(pickup) FROM trips WHERE {SINCE}",
+    f"SELECT * FROM trips WHERE {SINCE} ORDER BY id",
+    f'SELECT "the tag", count(*) AS "how many" FROM trips WHERE {SINCE} AND "the tag" = '
+    "'it''s \\3' GROUP BY 1",
+    f"SELECT zone, t.fare FROM main.trips t JOIN zones USING (id) WHERE {SINCE} ORDER BY id",
+    f"SELECT month(pickup) AS m, count(*) FROM trips WHERE {SINCE} GROUP BY m ORDER BY m",
+    "SELECT count(*) FROM main.trips WHERE main.trips.pickup >= TIMESTAMP '2018-09-01'",
+    f"WITH late AS (SELECT * FROM trips WHERE {SINCE}) SELECT count(*) FROM late /* all */",
+    "SELECT count(*), max(id) FROM hot.trips",
+    "SELECT zone FROM zones -- no dataset at all\n ORDER BY id LIMIT 3",
+    f"SELECT count(*) FROM trips a JOIN trips b USING (id) WHERE a.{SINCE} AND b.{SINCE}",
+)
+
+ENDLESS = f"SELECT count(*) FROM {', '.join(f'hot.trips t{n}' for n in range(7))} WHERE t1.id > 0"
+
+
+def made(lake: Lake) -> Lake:
+    """Fill a lake, and let it age."""
+    run_sql(lake, *TABLES)
+    age(lake)
+    return lake
+
+
+def on(lake: Lake, url: str) -> Lake:
+    """Return the same lake with another engine."""
+    engine = lake.config.engine.model_copy(update={"url": url})
+    config = replace(lake.config, engine=engine)
+    return Lake(config, lake.warehouse, lake.storage, lambda: lake.catalog, lake.clock)
+
+
+@pytest.fixture
+def lake(make_lake: MakeLake) -> Lake:
+    return made(make_lake(AGES, clock=Clock()))
+
+
+@pytest.mark.parametrize("where", ["duckdb", "postgres"])
+def test_spark_answers_as_duckdb_does(
+    request: pytest.FixtureRequest, where: str, sail: str
+) -> None:
+    lake = made(lake_at(request, where, AGES, clock=Clock()))
+    if where == "postgres":
+        queries = [query.replace("main.", "public.") for query in SAME]
+    else:
+        queries = list(SAME)
+    for query in queries:
+        assert on(lake, sail).sql(query).fetchall() == lake.sql(query).fetchall(), query
+    assert not untidy(lake)
+
+
+def test_spark_reads_objects_in_a_bucket(request: pytest.FixtureRequest, rgw: S3Server) -> None:
+    lake = made(lake_at(request, "duckdb on rgw", AGES, clock=Clock()))
+    with running_sail(**reaching(rgw)) as url:
+        for query in SAME[:4]:
+            assert on(lake, url).sql(query).fetchall() == lake.sql(query).fetchall(), query
+    assert not untidy(lake)
+
+
+def test_columns_are_read_by_what_they_are_and_not_by_their_names(
+    make_lake: MakeLake, sail: str
+) -> None:
+    lake = made(make_lake(AGES, clock=Clock()))
+    run_sql(
+        lake,
+        "ALTER TABLE trips RENAME fare TO price",
+        "ALTER TABLE trips ADD COLUMN fare BIGINT",
+        "ALTER TABLE trips ALTER id TYPE BIGINT",
+        "INSERT INTO trips VALUES (9000000000, '2018-12-02', 1.5, 'x', 7)",
+    )
+    config = AGES.replace('clock = "pickup"', 'clock = "pickup"\nrenamed = { fare = "price" }')
+    lake.config.file.write_text(config)
+    lake.close()
+    with isotherm.open(lake.config.file, clock=Clock()) as again:
+        age(again)
+        query = f"SELECT * FROM trips WHERE {SINCE} ORDER BY id"
+        rows = again.sql(query).fetchall()
+        assert (9_000_000_000, datetime(2018, 12, 2), 1.5, "x", 7) in rows
+        assert on(again, sail).sql(query).fetchall() == rows
+
+
+def test_what_is_archived_is_refused_where_a_query_reaches_it(lake: Lake, sail: str) -> None:
+    spark = on(lake, sail)
+    for query in ("SELECT count(*) FROM trips", "SELECT id FROM trips WHERE dayofweek(pickup) = 7"):
+        with pytest.raises(ArchivedError, match=r"2018-03\.\.2018-05"):
+            spark.sql(query)
+    rest = spark.sql("SELECT count(*) FROM trips", archived="skip")
+    assert rest.notes == ("left out, archived: trips 2018-03..2018-05",)
+    assert rest.fetchall() == [(400,)]
+
+
+def test_functions_are_sparks_own_and_the_guard_makes_nothing_of_them(
+    lake: Lake, sail: str
+) -> None:
+    """To DuckDB no day of the week is the seventh; Spark counts Saturdays so."""
+    query = f"SELECT count(*) FROM trips WHERE {SINCE} AND dayofweek(pickup) = "
+    saturdays = lake.sql(query + "6").fetchall()
+    assert saturdays[0][0] > 0
+    assert lake.sql(query + "7").fetchall() == [(0,)]
+    assert on(lake, sail).sql(query + "7").fetchall() == saturdays
+    known = f"SELECT percentile_approx(id, 0.5), max(id) FROM trips WHERE {SINCE}"
+    ((middle, last),) = on(lake, sail).sql(known).fetchall()
+    assert 0 < middle < last
+
+
+def test_rows_that_move_meanwhile_are_read_once(make_lake: MakeLake, sail: str) -> None:
+    clock = Clock(datetime(2018, 6, 1))
+    lake = make_lake(policy(STANDARD="3 months", STANDARD_IA="6 months"), clock=clock)
+    run_sql(lake, *TABLES)
+    found: list[object] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                found.extend(on(lake, sail).sql("SELECT count(*), sum(id) FROM trips").fetchall())
+            except Exception as error:
+                found.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        while clock.now < datetime(2020, 1, 1) or len(found) < 5:
+            age(lake)
+            clock.forward(timedelta(days=61))
+    finally:
+        stop.set()
+        asking.join()
+    assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
+    assert set(found) == {(700, sum(range(700)))}
+
+
+# -- what cannot be done is said
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT nope FROM trips", "nope"),
+        ("SELECT 1 FROM nowhere", "there is no table nowhere"),
+        ("SELECT no_such_function(id) FROM hot.trips", "Spark says: .*no_such_function"),
+        ("DELETE FROM trips", "isotherm sql only reads"),
+        ("WITH trips AS (SELECT * FROM hot.trips) SELECT 1 FROM trips", "the name of a table"),
+        ("SELECT count(*) FROM seen", "a view or a macro"),
+        ("SELECT noon FROM odd", "column noon of main.odd is TIME, which Spark does not have"),
+    ],
+)
+def test_what_spark_cannot_be_asked_is_refused(
+    lake: Lake, sail: str, query: str, words: str
+) -> None:
+    run_sql(
+        lake,
+        "CREATE OR REPLACE VIEW seen AS SELECT * FROM trips",
+        "CREATE OR REPLACE TABLE odd AS SELECT TIME '12:00' AS noon",
+    )
+    with pytest.raises(Exception, match=words) as caught:
+        on(lake, sail).sql(query)
+    assert isinstance(caught.value, QueryError) or "TIME" in words
+    assert not untidy(lake)
+
+
+def test_an_engine_that_is_not_there_is_said_at_once(lake: Lake) -> None:
+    with pytest.raises(StorageError, match=r"the engine at sc://127.0.0.1:1 cannot be reached"):
+        on(lake, "sc://127.0.0.1:1/;token=secret").sql("SELECT count(*) FROM hot.trips")
+
+
+def test_an_engine_that_never_answers_is_given_up(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isotherm.spark.connect.SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"sc://127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(StorageError, match="cannot be used: no answer within 1 s"):
+            on(lake, url).sql("SELECT count(*) FROM hot.trips")
+    assert not untidy(lake)
+
+
+def test_an_engine_that_dies_in_the_middle_is_an_error_and_leaves_nothing(lake: Lake) -> None:
+    with sail_process() as (process, url):
+        spark = on(lake, url)
+        assert spark.sql("SELECT count(*) FROM hot.trips").fetchall() == [(100,)]
+        threading.Timer(1.0, process.kill).start()
+        with pytest.raises(StorageError, match="is gone"):
+            spark.sql(ENDLESS)
+    assert not untidy(lake)
+
+
+def test_a_query_that_takes_too_long_is_stopped(make_lake: MakeLake, sail: str) -> None:
+    lake = made(make_lake(f'settings.query_timeout = "2 s"\n{AGES}', clock=Clock()))
+    with pytest.raises(QueryError, match="took longer than 2 s"):
+        on(lake, sail).sql(ENDLESS)
+    assert not untidy(lake)
+
+
+def test_an_address_that_is_none_is_refused(make_lake: MakeLake) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.url"):
+        make_lake(f'engine.url = "spark://host:7077"\n{AGES}')

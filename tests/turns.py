@@ -1,0 +1,26 @@
+"""What is tried in turn: each run of the tests takes a share of it, and each day has another one.
+
+Kills at every step, writers between any two, and the longest stories are many times the same: to
+try them all takes an hour. `ISOTHERM_TURN=all` does it, as before a release; a number repeats the
+run that has said it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import date
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+ENVIRONMENT = "ISOTHERM_TURN"
+TURN = os.environ.setdefault(ENVIRONMENT, str(date.today().toordinal()))  # workers inherit it
+
+
+def in_turn(items: Iterable[Item], share: int) -> list[Item]:
+    """Return one of so many of some items, others on another day."""
+    every = list(items)
+    if TURN == "all":
+        return every
+    return every[int(TURN) % share :: share] or every[:1]
