@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import applying, erasing, loading, memory, planning, postgres, querying, s3, tpcds
+from . import applying, erasing, loading, memory, petabyte, planning, postgres, querying, s3, tpcds
 from .ratio import Ratio, say, table, write
 
 HERE = Path(__file__).parent
@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "s3": (s3.measure, s3.measure_tags),
     "erase": (erasing.measure,),
     "plan": (planning.measure,),
+    "petabyte": (petabyte.measure,),
     "tpcds": (tpcds.measure,),
 }
 LONG: dict[str, tuple[Measure, ...]] = {

@@ -15,8 +15,6 @@ from isotherm.model.period import between
 from isotherm.query.reader import Options
 from isotherm.spark.reader import SparkReader
 
-pytest.importorskip("pyspark.sql.connect")
-
 MONTHS = {period for text in ARCHIVED for period in between(text)}
 SETTINGS = settings(
     max_examples=25,

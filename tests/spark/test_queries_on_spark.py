@@ -17,8 +17,6 @@ from isotherm.model.errors import ArchivedError, ConfigError, QueryError, Storag
 from sail import reaching, running_sail, sail_process
 from servers import S3Server
 
-pytest.importorskip("pyspark.sql.connect")
-
 AGES = policy(STANDARD="3 months", STANDARD_IA="6 months", GLACIER="14 months")
 TABLES = (
     f"CREATE TABLE trips AS SELECT i::INTEGER AS id, {SOME_MONTHS}, "

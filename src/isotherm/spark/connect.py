@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import uuid
 import warnings
@@ -85,14 +86,14 @@ def connected(url: str) -> Iterator[SparkConnect]:
 
     """
     try:
-        from pyspark.sql.connect.session import SparkSession
+        with _named_main():
+            from pyspark.sql.connect.client.retries import DefaultPolicy
+            from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise ConfigError(
             f"engine.url is {url}, and what speaks with Spark is not installed: {error}",
             hint="Install it: pip install 'isotherm[spark]'",
         ) from None
-    from pyspark.sql.connect.client.retries import DefaultPolicy
-
     _knock(url)
 
     def enter() -> tuple[SparkSession, str]:
@@ -182,6 +183,23 @@ def reached(url: str) -> str:
 def said(error: BaseException) -> str:
     """Return the first line of what an engine says."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+@contextmanager
+def _named_main() -> Iterator[None]:
+    """Give the program a file for a while: of one without, PySpark believes that it runs doctests.
+
+    Then it would end the process (4.2, `check_dependencies`).
+    """
+    main: Any = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = ""
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _gone(error: BaseException) -> bool:
