@@ -44,6 +44,7 @@ period = "month"                   # month, day or hour
 # latest   = 2030-01-01            # rows from it on never age
 # settle   = "7 days"              # no move sooner than this after a partition's last load
 # order_by = ["pickup"]            # how the rows of an object are sorted
+# target_object_bytes = 536870912  # larger partitions become several objects
 # append_min_rows = 1              # late rows wait until there are as many ...
 # append_max_age  = "7 days"       # ... or until they are this old
 

@@ -171,6 +171,7 @@ def _dataset(file: Path, name: str, section: DatasetSection, schema: str) -> Dat
         append_min_rows=section.append_min_rows,
         append_max_age=section.append_max_age,
         compact_min_objects=section.compact_min_objects,
+        target_object_bytes=section.target_object_bytes,
         cast=section.cast,
         renamed=section.renamed,
         dropped=section.dropped,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ..model.address import Address
 from ..model.clock import ClockUnit
+from ..model.dataset import OBJECT_BYTES
 from ..model.period import Duration, Unit, as_instant, moment
 from ..model.schema import cold_type
 from ..model.words import nearest
@@ -233,6 +234,7 @@ class DatasetSection(_Section):
     append_min_rows: int = Field(default=1, ge=1)
     append_max_age: AnyDuration = Duration(seconds=7 * 86_400)
     compact_min_objects: int | None = Field(default=None, ge=2)
+    target_object_bytes: int = Field(default=OBJECT_BYTES, ge=1)
     cast: Annotated[dict[str, str], AfterValidator(_cold_types)] = Field(default_factory=dict)
     transition: Literal["direct", "lifecycle"] = "direct"
     renamed: dict[str, ColumnName] = Field(default_factory=dict)

@@ -17,6 +17,9 @@ __all__ = ["WEEK", "Dataset", "TableName"]
 
 WEEK = Duration(seconds=7 * 86_400)
 
+OBJECT_BYTES = 512 * 2**20
+"""Iceberg's own target for a file of data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -37,6 +40,7 @@ class Dataset:
         append_min_rows: Late rows wait until there are as many.
         append_max_age: Late rows wait no longer than this after their load.
         compact_min_objects: So many small objects of one partition and tier are made one, if given.
+        target_object_bytes: A partition is cut by its clock into objects of about this size.
         cast: Columns to be kept cold as another type, by name.
         renamed: Columns the table's owner has renamed: new name by old name.
         dropped: Columns the table's owner has dropped.
@@ -58,6 +62,7 @@ class Dataset:
     append_min_rows: int = 1
     append_max_age: Duration = WEEK
     compact_min_objects: int | None = None
+    target_object_bytes: int = OBJECT_BYTES
     cast: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()

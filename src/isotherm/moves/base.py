@@ -201,10 +201,15 @@ class Act:
         """Return a path that is never used twice: it holds the id of this run of the move."""
         return Location(tier, f"{self.dataset.name}/{period}/{self.id}-{number}.parquet")
 
-    def new_part(self, period: Period, stored: Stored, rows: int) -> Part:
-        """Return the part of a new object that holds a period's rows in the move's target."""
+    def new_part(self, period: Period, stored: Stored, rows: int, number: int = 0) -> Part:
+        """Return the part of a new object that holds a period's rows in the move's target.
+
+        Args:
+            number: Of the period's objects in this move, from 0 on.
+
+        """
         return Part(
-            id=f"{self.id}-{period}",
+            id=f"{self.id}-{period}{f'-{number}' if number else ''}",
             dataset=self.dataset.name,
             period=period,
             tier=self.move.target,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 from ..catalog.iceberg import lost
 from ..control import pins
-from ..engine.sql import listed, quote
+from ..control.inventory import clock_of
+from ..engine.sql import instant, listed, quote
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
@@ -15,16 +17,28 @@ from .base import Act, Change, check_drift, selected
 
 
 class Unload(Act):
-    """Copies each period to one object; `append` does the same for late rows."""
+    """Copies each period to one object, or several; `append` does the same for late rows."""
+
+    @property
+    def _pieces(self) -> Iterator[tuple[Period, int]]:
+        """Each period with the number of each object that it gets."""
+        for period in self.move.periods:
+            for number in range(self._many):
+                yield period, number
+
+    @property
+    def _many(self) -> int:
+        """How many objects a period gets; those that go together are small."""
+        return max(1, self.move.objects // len(self.move.periods))
 
     @cached_property
     def _cold(self) -> dict[Period, Digest]:
-        """What was read back of each period's object."""
+        """What was read back of each period's objects."""
         return {}
 
     def locations(self) -> tuple[Location, ...]:
-        """Return one new object a period."""
-        return tuple(self._target(period) for period in self.move.periods)
+        """Return the new objects of each period."""
+        return tuple(self._target(*piece) for piece in self._pieces)
 
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
@@ -32,7 +46,7 @@ class Unload(Act):
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)
         check_casts(self)
-        written = (self._write(period, field_ids) for period in self.move.periods)
+        written = (self._write(period, number, field_ids) for period, number in self._pieces)
         parts = tuple(part for part in written if part)
         seen = () if self.move.target.archived else tuple(part.location for part in parts)
         self.change = Change(add=parts, register=seen)
@@ -44,7 +58,8 @@ class Unload(Act):
         where there is no fence, it is done here.
         """
         for part in self.change.add:
-            cold = self._cold[part.period] = self._digest(part)
+            cold = self._digest(part)
+            self._cold[part.period] = self._cold.get(part.period, Digest(0, 0, 0)) + cold
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
@@ -55,11 +70,9 @@ class Unload(Act):
 
     def compare(self) -> None:
         """Hold each object against the rows of this snapshot."""
-        for part in self.change.add:
-            hot, cold = (
-                self.tx.session.digest(self.hot_rows([part.period])),
-                self._cold[part.period],
-            )
+        for part in {part.period: part for part in self.change.add}.values():
+            hot = self.tx.session.digest(self.hot_rows([part.period]))
+            cold = self._cold[part.period]
             if hot != cold:
                 raise self._unequal(part, f"{cold.rows} rows against {hot.rows}, or other values")
 
@@ -79,10 +92,10 @@ class Unload(Act):
             "the store or a column's type loses values.",
         )
 
-    def _target(self, period: Period) -> Location:
-        """Return where the object is written; what goes to an archive by a rule begins warm."""
+    def _target(self, period: Period, number: int) -> Location:
+        """Return where an object is written; what goes to an archive by a rule begins warm."""
         tier = STANDARD if self.move.by_rule else self.move.target
-        return self.new_location(tier.name, period, 0)
+        return self.new_location(tier.name, period, number)
 
     def _field_ids(self) -> dict[str, int]:
         """Make the dataset's Iceberg table fit the columns, and return their field ids."""
@@ -96,10 +109,10 @@ class Unload(Act):
         ids = {column.name: id_ for id_, column in catalog.columns(name).items()}
         return {column.name: ids[column.name] for column in self.cold}
 
-    def _write(self, period: Period, field_ids: dict[str, int]) -> Part | None:
-        """Write one object; a period that has no rows any more has none."""
-        storage, location = self.ports.storage, self._target(period)
-        select = self.hot_rows([period])
+    def _write(self, period: Period, number: int, field_ids: dict[str, int]) -> Part | None:
+        """Write one object; a stretch of a period that has no rows has none."""
+        storage, location = self.ports.storage, self._target(period, number)
+        select = f"{self.hot_rows([period])}{self._stretch(period, number)}"
         if self.dataset.order_by:
             select += f" ORDER BY {listed(self.dataset.order_by)}"
         notes = self.notes(period)
@@ -108,7 +121,20 @@ class Unload(Act):
         if not rows:
             storage.remove(location)
             return None
-        return self.new_part(period, storage.publish(location), rows)
+        return self.new_part(period, storage.publish(location), rows, number)
+
+    def _stretch(self, period: Period, number: int) -> str:
+        """Return what else the rows of a period's n-th object meet: each has as much time."""
+        if self._many == 1:
+            return ""
+        clock, name = clock_of(self.dataset, self.columns), quote(self.dataset.clock)
+        first, last = (
+            instant(period.start + (period.end - period.start) * n / self._many, clock)
+            for n in (number, number + 1)
+        )
+        after = f" AND {name} >= {first}" if number else ""
+        until = f" AND {name} < {last}" if number + 1 < self._many else ""
+        return after + until
 
 
 def delete_moved(act: Act) -> None:

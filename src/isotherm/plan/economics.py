@@ -37,9 +37,19 @@ class Economics:
         self.now = now
         self.sizes = sizes
 
-    def unload(self, hot: HotPartition, target: Tier) -> Dollars:
-        """Value rows that leave the warehouse."""
-        cold = Size(self.sizes.as_object(hot.rows, hot.bytes))
+    def as_objects(self, hot: HotPartition, at_most: int) -> Size:
+        """Estimate what rows of the warehouse take as objects.
+
+        Args:
+            at_most: Bytes that an object shall take.
+
+        """
+        bytes_ = self.sizes.as_object(hot.rows, hot.bytes)
+        return Size(bytes_, max(1, -(-bytes_ // at_most)))
+
+    def unload(self, hot: HotPartition, target: Tier, at_most: int) -> Dollars:
+        """Value rows that leave the warehouse; `at_most` as of `as_objects`."""
+        cold = self.as_objects(hot, at_most)
         saved = monthly(self.book, HOT, Size(hot.bytes)) - monthly(self.book, target, cold)
         once = entering(self.book, HOT, target, cold)
         if target.archived:  # it is written and read back before it is archived
@@ -158,7 +168,7 @@ class Economics:
     def _held(self, move: Move) -> Size:
         """Return what will lie in the move's target."""
         if move.kind is Kind.UNLOAD:
-            return Size(self.sizes.as_object(move.rows, move.bytes))
+            return Size(self.sizes.as_object(move.rows, move.bytes), move.objects)
         return Size(move.bytes, move.objects)
 
     def cheapest(self, tier: Tier) -> str:

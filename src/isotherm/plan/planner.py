@@ -269,8 +269,7 @@ class _Planner:
 
     def _leave(self, hot: HotPartition, rule: Rule) -> Move:
         """Take a partition's rows out of the warehouse."""
-        dollars = self.economics.unload(hot, rule.tier)
-        return self._hot_move(Kind.UNLOAD, hot, rule.tier, str(rule), dollars)
+        return self._hot_move(Kind.UNLOAD, hot, rule.tier, str(rule))
 
     def _late(
         self, partition: Partition, hot: HotPartition, rule: Rule, colder: list[Move | Refusal]
@@ -284,8 +283,7 @@ class _Planner:
         # Once the others are archived, nothing can follow them: it is now or never.
         last = any(isinstance(move, Move) and move.target.archived for move in colder)
         if enough or last:
-            dollars = self.economics.unload(hot, target)
-            move = self._hot_move(Kind.APPEND, hot, target, f"late rows; {rule}", dollars)
+            move = self._hot_move(Kind.APPEND, hot, target, f"late rows; {rule}")
             yield self._judged(move, partition)
 
     def _expire(self, partition: Partition, rule: Rule) -> Move:
@@ -341,11 +339,21 @@ class _Planner:
             return None
         return max(0.0, (onward.age.after(period.start) - self.as_of.start) / MONTH)
 
-    def _hot_move(
-        self, kind: Kind, hot: HotPartition, target: Tier, reason: str, dollars: Dollars
-    ) -> Move:
-        name, periods = self.dataset.name, (hot.period,)
-        move = Move("", kind, name, periods, HOT, target, reason, hot.rows, hot.bytes, 1, dollars)
+    def _hot_move(self, kind: Kind, hot: HotPartition, target: Tier, reason: str) -> Move:
+        at_most = self.dataset.target_object_bytes
+        move = Move(
+            "",
+            kind,
+            self.dataset.name,
+            (hot.period,),
+            HOT,
+            target,
+            reason,
+            hot.rows,
+            hot.bytes,
+            self.economics.as_objects(hot, at_most).objects,
+            self.economics.unload(hot, target, at_most),
+        )
         return replace(move, by_rule=self.dataset.by_rules and target.archived)
 
     def _move(self, kind: Kind, parts: list[Part], source: Tier, target: Tier, reason: str) -> Move:
