@@ -1,6 +1,6 @@
 """A petabyte by arithmetic: ten years of a table, month by month, with the product's own prices.
 
-`python -m bench petabyte` prints a line for each length of a period. Nothing is moved; what a file
+`python -m bench petabyte` prints a line for each size of objects. Nothing is moved; what a file
 takes in Iceberg's metadata is measured on a small lake that is made for it.
 """
 
@@ -13,6 +13,7 @@ from isotherm.cost.dollars import Size, entering, monthly, reading
 from isotherm.cost.prices import PriceBook
 from isotherm.cost.sizes import COLD_RATIO
 from isotherm.lake import Lake
+from isotherm.model.dataset import OBJECT_BYTES
 from isotherm.model.tier import HOT, STANDARD, TIERS, Tier
 
 from . import data
@@ -20,8 +21,12 @@ from .ratio import Ratio, say
 
 PETABYTE = 10**15
 MONTHS = 120
-PERIODS = {"month": 1.0, "day": 30.4375, "hour": 730.5}
-"""So many objects a month."""
+OBJECTS = {
+    "one a day": 30.4375,
+    "one an hour": 730.5,
+    "of 512 MB": PETABYTE / MONTHS / OBJECT_BYTES,
+}
+"""How many a month."""
 POLICY = ((6, "STANDARD"), (12, "STANDARD_IA"), (15, "GLACIER"))
 BOOK = PriceBook()
 
@@ -55,16 +60,16 @@ def measure(folder: Path) -> list[Ratio]:
     entry = _entry_bytes(folder)
     say(f"  Iceberg's metadata: {entry:.0f} bytes a file")
     found = []
-    for period, each in PERIODS.items():
+    for what, each in OBJECTS.items():
         after = decade(each, entry)
         say(
-            f"  by the {period}: {after.objects:,} objects of {after.object_bytes / 1e9:,.1f} GB; "
+            f"  {what}: {after.objects:,} objects of {after.object_bytes / 1e9:,.1f} GB; "
             f"in the last month {after.requests:,} requests, ${after.dollars:,.0f} "
             f"(${after.hot_dollars:,.0f} all hot); metadata {after.metadata_bytes / 1e6:,.1f} MB; "
             f"${after.total:,.0f} in ten years"
         )
         left = after.dollars / after.hot_dollars
-        found.append(Ratio(f"a petabyte by the {period}: dollars against all hot", left, 0.0, None))
+        found.append(Ratio(f"a petabyte, objects {what}: dollars against all hot", left, 0.0, None))
     return found
 
 
@@ -88,11 +93,12 @@ def decade(objects_a_month: float, entry_bytes: float) -> Decade:
         requests += round(sum(many for age in range(now) if _tier(age) != HOT) / 1_000)  # listed
         total += dollars
     cold = [age for age in range(MONTHS) if _tier(age) != HOT]
+    readable = [age for age in cold if not _tier(age).archived]  # the pin names no others
     return Decade(
         len(cold) * many,
         size.bytes // many,
         requests,
-        round(len(cold) * many * entry_bytes),
+        round(len(readable) * many * entry_bytes),
         dollars,
         hot_dollars,
         total,
