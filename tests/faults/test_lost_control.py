@@ -17,11 +17,12 @@ pytestmark = pytest.mark.usefixtures("warm_processes")
 
 
 def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
-    """Kill a move and lose control about the commit each time, at other steps in turn."""
+    """Kill a move and lose control before its commit each time, at other steps in turn."""
     steps = trial.steps()
     commits = [n for n, step in enumerate(steps, start=1) if step == "before commit"]
     others = in_turn(range(1, len(steps) + 1), every)
-    chosen = sorted({*others, *commits, *(n + 1 for n in commits[1:-1])})
+    about = in_turn(sorted({*commits, *(n + 1 for n in commits[1:-1])}), 3)
+    chosen = sorted({*others, *about, commits[1]})  # the first one is its intent's
     found = {
         f"{n} {steps[n - 1]}": trial.kill(n, bool(n % 2), killing.survive_without_control)
         for n in chosen

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import IO, Any
 from urllib.parse import urlencode
 
-import boto3
 import stamina
 from botocore.config import Config
 from botocore.exceptions import (
@@ -27,6 +26,7 @@ from botocore.exceptions import (
 from ..model.address import Access, Address
 from ..model.errors import StorageError
 from .answers import HINT, MISSING, asking, class_of, code_of, conditional
+from .sdk import session_of
 
 SHA256 = "isotherm-sha256"
 """The metadata key under which an object carries its own SHA-256, hexadecimal."""
@@ -60,9 +60,7 @@ class Bucket:
     def __init__(self, address: Address, *, patient: bool = True) -> None:
         self._address = address
         with asking(address.place, "reached"):  # a profile that is not there, half a pair of keys
-            self._session = boto3.Session(
-                profile_name=address.profile, region_name=address.region or _region_of(address)
-            )
+            self._session = session_of(address)
             self.client = self._client() if patient else self._client(attempts=2, timeout=5)
 
     def _client(self, attempts: int = ATTEMPTS, timeout: int = 60) -> Any:
@@ -392,8 +390,3 @@ class Bucket:
         """Name the object, or the bucket where it has no key, in the errors of the SDK."""
         what = f"object {self._url(key)}" if key else f"bucket {self._address.bucket}"
         return asking(what, done)
-
-
-def _region_of(address: Address) -> str | None:
-    """Return a region for a server that is not Amazon's, which has none."""
-    return "us-east-1" if address.endpoint else None
