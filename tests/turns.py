@@ -23,4 +23,6 @@ def in_turn(items: Iterable[Item], share: int) -> list[Item]:
     every = list(items)
     if TURN == "all":
         return every
+    if not TURN.isdecimal():
+        raise ValueError(f"{ENVIRONMENT}={TURN}: it is all, or a number")
     return every[int(TURN) % share :: share] or every[:1]

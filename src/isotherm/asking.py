@@ -84,7 +84,7 @@ class Asking(Holding):
         return placed
 
     def _place(self, dataset: Dataset, wanted: Hold) -> Hold:
-        with self.warehouse.transaction(control_only=True) as tx:
+        with self.warehouse.transaction() as tx:
             if wanted.periods:
                 there = inventory.take(tx, dataset).partitions
                 _check_there(there, wanted.periods, dataset.name)

@@ -12,8 +12,10 @@ import pytest
 import isotherm
 from ageing import SOME_MONTHS, Clock, age, policy, tiers_of, untidy
 from conftest import MakeLake, lake_at, run_sql
+from isotherm.control import parts
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, ConfigError, QueryError, StorageError
+from isotherm.model.part import QUERIES, Location
 from sail import reaching, running_sail, sail_process
 from servers import S3Server
 
@@ -156,6 +158,99 @@ def test_rows_that_move_meanwhile_are_read_once(make_lake: MakeLake, sail: str) 
     assert set(found) == {(700, sum(range(700)))}
 
 
+def test_an_object_that_spark_does_not_see_is_an_error(lake: Lake, sail: str) -> None:
+    query = f"SELECT count(*) FROM trips WHERE {SINCE}"
+    with lake.warehouse.snapshot() as tx:
+        part = next(p for p in parts.of_dataset(tx, "trips") if str(p.period) == "2018-12")
+    path = lake.storage.path(part.location)  # type: ignore[attr-defined]
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    with pytest.raises(Exception, match=r"Spark|read|[Pp]arquet"):
+        on(lake, sail).sql(query)
+    path.unlink()
+    with pytest.raises(StorageError):
+        on(lake, sail).sql(query)
+    path.write_bytes(content)
+    warm = on(lake, sail)
+    assert warm.sql(query).fetchall() == [(400,)]
+    path.unlink()  # what its columns are is known by now
+    with pytest.raises(StorageError, match=r"Spark sees 300 rows of 400|Spark at .* cannot read"):
+        warm.sql(query)
+    path.write_bytes(content)
+    assert not untidy(lake)
+
+
+def test_a_name_means_what_it_means_to_duckdb(make_lake: MakeLake, sail: str) -> None:
+    config = policy(STANDARD="3 months").replace('table = "trips"', 'table = "arch.rides"')
+    lake = make_lake(config, clock=Clock())
+    run_sql(
+        lake,
+        "CREATE SCHEMA arch",
+        TABLES[0].replace("TABLE trips", "TABLE arch.rides"),
+        "CREATE TABLE rides AS SELECT 1 AS id",
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.rides AS SELECT 2 AS id UNION ALL SELECT 3",
+    )
+    age(lake)
+    for name in ("rides", "arch.rides", "trips", "other.rides", "main.rides", "hot.trips"):
+        query = f"SELECT count(*) FROM {name}"
+        assert on(lake, sail).sql(query).fetchall() == lake.sql(query).fetchall(), name
+
+
+READ_OTHERWISE = (
+    "SELECT count(*) FROM trips WHERE {} -- c\r AND id < 9",
+    "WITH a AS (SELECT id FROM trips WHERE {}), b AS (SELECT id FROM a WHERE id < 99) "
+    "SELECT count(*) FROM (WITH c AS (SELECT id FROM b) SELECT id FROM c) JOIN b USING (id)",
+    "SELECT a.*, b.* FROM trips a JOIN trips b ON a.id = b.id WHERE a.{} AND b.{} ORDER BY a.id",
+    "SELECT count(*)\u00a0FROM\u2003trips WHERE {} AND \"the tag\" <> '\u00a0'",
+    "SELECT count(*) FROM trips WHERE {} AND pickup < now() AND pickup < current_date",
+    r"SELECT id, 'a\nb', '\', '''' FROM trips WHERE {} ORDER BY id LIMIT 2",
+)
+
+
+@pytest.mark.parametrize("query", READ_OTHERWISE)
+def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, sail: str, query: str) -> None:
+    text = query.replace("{}", SINCE)
+    assert on(lake, sail).sql(text).fetchall() == lake.sql(text).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT 1 FROM hot.trips /* /* */ WHERE false -- */", "comment in a comment"),
+        ("SELECT E'a' FROM hot.trips", "a text after E"),
+        ("SELECT X'ab' FROM hot.trips", "a text after X"),
+        ("SELECT 2 ^ id FROM hot.trips", "the operator"),
+        ("SELECT 1 FROM hot.trips POSITIONAL JOIN zones", "POSITIONAL JOIN"),
+        ("WITH secret AS (SELECT * FROM secret) SELECT * FROM secret", "secret"),
+        (
+            "SELECT secret.* FROM (WITH secret AS (SELECT 1 AS x) SELECT x FROM secret) q, secret",
+            "secret",
+        ),
+        ("SELECT id FROM hot.trips, isotherm_1", "isotherm_1"),
+    ],
+)
+def test_what_spark_would_take_for_something_else_is_refused(
+    lake: Lake, sail: str, query: str, words: str
+) -> None:
+    with pytest.raises(QueryError, match=words) as caught:
+        on(lake, sail).sql(query)
+    assert "Spark says" not in caught.value.message
+
+
+def test_copies_that_a_killed_query_has_left_go_with_the_next_apply(lake: Lake) -> None:
+    old, new = (
+        Location(QUERIES, f"{at:%Y%m%dT%H%M%S}-{at.year}.parquet")
+        for at in (datetime(2020, 1, 1), datetime.now())
+    )
+    for location in (old, new):
+        lake.storage.stage(location)
+        lake.storage.publish(location)
+    age(lake, "nothing")
+    assert list(lake.storage.list(QUERIES)) == [new]
+    lake.storage.remove(new)
+
+
 # -- what cannot be done is said
 
 
@@ -218,6 +313,18 @@ def test_a_query_that_takes_too_long_is_stopped(make_lake: MakeLake, sail: str) 
     assert not untidy(lake)
 
 
-def test_an_address_that_is_none_is_refused(make_lake: MakeLake) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["spark://host:7077", "sc://host:abc", "sc://host:99999", "sc://u:p@h", "sc://h/;session_id=1"],
+)
+def test_an_address_that_is_none_is_refused(make_lake: MakeLake, url: str) -> None:
     with pytest.raises(ConfigError, match=r"engine\.url"):
-        make_lake(f'engine.url = "spark://host:7077"\n{AGES}')
+        make_lake(f'engine.url = "{url}"\n{AGES}')
+
+
+def test_what_lets_one_in_is_in_no_message(lake: Lake) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"sc://127.0.0.1:{deaf.getsockname()[1]}/;token=c2VjcmV0=="
+        with pytest.raises(StorageError) as caught:
+            on(lake, url).sql("SELECT count(*) FROM hot.trips")
+    assert "c2VjcmV0" not in str(caught.value)

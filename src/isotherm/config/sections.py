@@ -147,9 +147,15 @@ Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
+_SPARK = re.compile(r"sc://[\w.-]+(?::(?P<port>\d{1,5}))?(?:/(?:;.*)?)?")
+
+
 def _engine(url: str) -> str:
-    if url != "duckdb:" and not re.fullmatch(r"sc://[^/;]+(/;.*)?", url):
+    found = _SPARK.fullmatch(url)
+    if url != "duckdb:" and not (found and int(found["port"] or 1) < 65_536):
         raise ValueError("it is duckdb:, or the address of a Spark Connect server, sc://host:15002")
+    if "session_id=" in url:
+        raise ValueError("each query has a session of its own: take session_id out of it")
     return url
 
 

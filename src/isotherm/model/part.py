@@ -10,6 +10,9 @@ from functools import cached_property
 from .period import Period
 from .tier import HOT, Tier
 
+QUERIES = "queries"
+"""Where copies of hot rows lie on the store while another engine reads them, as a tier's name."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import partial
 
@@ -16,12 +17,14 @@ from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
-from ..model.part import Location
+from ..model.part import QUERIES, Location
 from .base import Ports
 
 METADATA = "iceberg"
 """The folder of the store where the tables' metadata lies, as the tier of its locations."""
 
+COPIES_KEPT = timedelta(days=1)
+"""A query that takes longer has ended."""
 _OURS = re.compile(r"/(\d{5}-[^/]*\.metadata\.json|snap-[^/]*\.avro|[^/]*-m\d+\.avro)$")
 """The names of metadata files that Isotherm writes; whatever else lies beside them stays."""
 
@@ -165,6 +168,19 @@ def sweep(ports: Ports, dataset: str) -> None:
     _remove_all(ports, due)
 
 
+def sweep_copies(ports: Ports) -> None:
+    """Remove copies of hot rows that queries of another engine have left, whose process has ended.
+
+    Raises:
+        StorageError: one could not be removed.
+
+    """
+    oldest = f"{datetime.now(UTC) - COPIES_KEPT:%Y%m%dT%H%M%S}"
+    for location in tuple(ports.storage.list(QUERIES)):
+        if location.key < oldest:
+            ports.storage.remove(location)
+
+
 def drop_partitions(ports: Ports, dataset: Dataset) -> None:
     """Drop the warehouse's own partitions whose rows have left, once the grace is over.
 
@@ -210,7 +226,7 @@ def tidy(ports: Ports, known: Iterable[Dataset]) -> tuple[IsothermError, ...]:
     for name in names:
         jobs += [partial(job, ports, name) for job in (publish, sweep)]
     jobs += [partial(drop_partitions, ports, dataset) for dataset in known]
-    jobs.append(partial(remove_due, ports))
+    jobs += [partial(remove_due, ports), partial(sweep_copies, ports)]
     return tuple(error for job in jobs if (error := _failure(job)))
 
 

@@ -29,6 +29,10 @@ SECONDS = 20.0
 OLDEST = 4
 """Spark 4: before it, texts and names are read otherwise."""
 _SETTINGS = {
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.variable.substitute": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
@@ -52,6 +56,23 @@ class SparkConnect:
         for frame in frames[1:]:
             whole = whole.unionByName(frame)
         whole.createOrReplaceTempView(name)
+
+    def counts(self, frames: Sequence[DataFrame], timeout: float) -> list[int]:
+        """Return how many rows there are of each."""
+
+        def act() -> list[int]:
+            return [frame.count() for frame in frames]
+
+        try:
+            return within(timeout, act)
+        except (TimeoutError, IsothermError):
+            raise
+        except Exception as error:
+            if _gone(error):
+                raise
+            raise StorageError(
+                f"Spark at {where(self._url)} cannot read the lake's objects: {said(error)}"
+            ) from error
 
     def run(self, sql: str, timeout: float) -> pa.Table:
         """Run a query and return its rows.
@@ -91,28 +112,34 @@ def connected(url: str) -> Iterator[SparkConnect]:
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise ConfigError(
-            f"engine.url is {url}, and what speaks with Spark is not installed: {error}",
+            f"engine.url is {where(url)}, and what speaks with Spark is not installed: {error}",
             hint="Install it: pip install 'isotherm[spark]'",
         ) from None
     _knock(url)
+
+    given_up = threading.Event()
 
     def enter() -> tuple[SparkSession, str]:
         session = SparkSession.builder.remote(url).create()
         # By itself the client tries for ten minutes.
         session.client.set_retry_policies([DefaultPolicy(max_retries=3, max_backoff=1_000)])
-        warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]")  # an error says it
+        for said_anyway in (r"\[RETRIES_EXCEEDED\]", "Use raw string literals"):
+            warnings.filterwarnings("ignore", said_anyway, UserWarning, "pyspark")
         version = str(session.version)
         for key, value in _SETTINGS.items():
             session.conf.set(key, value)
+        if given_up.is_set():
+            session.stop()
         return session, version
 
     try:
         session, version = within(SECONDS, enter)
     except Exception as error:
+        given_up.set()
         raise StorageError(
-            f"the engine at {where(url)} cannot be used: {said(error)}",
+            f"the engine at {where(url)} cannot be used: {_unsecret(said(error), url)}",
             hint="Look at [engine] url in isotherm.toml.",
-        ) from error
+        ) from None
     try:
         if int(version.partition(".")[0]) < OLDEST:
             raise StorageError(
@@ -200,6 +227,13 @@ def _named_main() -> Iterator[None]:
         yield
     finally:
         del main.__file__
+
+
+def _unsecret(message: str, url: str) -> str:
+    """Take what lets one in out of a message."""
+    for secret in filter(None, url.partition("/;")[2].split(";")):
+        message = message.replace(secret, "...").replace(secret.partition("=")[2] or secret, "...")
+    return message
 
 
 def _gone(error: BaseException) -> bool:

@@ -7,21 +7,27 @@ whatever moves meanwhile; reading the warehouse beside it, by JDBC, it might see
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
+from ..engine.failures import Failure, failure
 from ..engine.sql import quote, text
 from ..model.dataset import Dataset
-from ..model.errors import QueryError
+from ..model.errors import IsothermError, QueryError, StorageError
 from ..model.names import TableName
-from ..model.part import Location, Part
+from ..model.part import QUERIES, Location, Part
 from ..model.schema import Column, cold_type
 from ..query.columns import mentioned
+from ..query.estimate import Estimate
 from ..query.failing import Context
 from ..query.guard import Needed
 from ..query.layout import ByOrdinal
@@ -29,21 +35,21 @@ from ..query.names import Named
 from ..query.owned import Owned
 from ..query.parse import Statement, one_query
 from ..query.place import HOT, Places
-from ..query.reader import Planned, Reader
+from ..query.reader import Options, Planned, Reader
+from ..query.result import Result
 from ..query.whole import Whole, hot_rows
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
 from .connect import SparkConnect, connected, translated
-from .dialect import quoted, shared_names, spoken, tables
-from .rows import by_layout, checked, picked
+from .dialect import Place, check, given_names, quoted, spoken, tables
+from .rows import by_layout, checked, picked, spark_type
 from .trust import opaque
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+Found = TypeVar("Found")
 ANSWER = "isotherm_answer"
-QUERIES = "queries"
-"""Where the copies of hot rows lie on the store while a query runs."""
 
 
 class SparkReader(Reader):
@@ -64,6 +70,29 @@ class SparkReader(Reader):
     ) -> None:
         super().__init__(warehouse, storage, datasets, book)
         self.url = url
+        self._here = threading.local()
+
+    def run(self, sql: str, options: Options) -> Result:
+        """Plan and run a query; see `Reader.run`."""
+        try:
+            return super().run(sql, options)
+        except _BlindError:
+            return self._blindly(lambda: super(SparkReader, self).run(sql, options))
+
+    def explain(self, sql: str, options: Options) -> Estimate:
+        """Say what a query would read; see `Reader.explain`."""
+        try:
+            return super().explain(sql, options)
+        except _BlindError:
+            return self._blindly(lambda: super(SparkReader, self).explain(sql, options))
+
+    def _blindly(self, act: Callable[[], Found]) -> Found:
+        """Do something without asking DuckDB which partitions a query may need."""
+        self._here.blind = True
+        try:
+            return act()
+        finally:
+            self._here.blind = False
 
     def needed(
         self,
@@ -85,90 +114,160 @@ class SparkReader(Reader):
                 "a view or a macro of the warehouse was refused: Spark does not know it",
                 hint="Write its query in place of it.",
             )
-        text = opaque(one_query(tx.session, named.text))
+        statement = one_query(tx.session, named.text)
+        check(statement)
+        text = None
+        if not getattr(self._here, "blind", False):
+            text = opaque(statement, lambda name: name in self._scalars)
         if text is None:
             return {
                 data.dataset.name: Needed(_all(data.layout.cold), _all(data.layout.archived))
                 for data in wholes
             }
-        again = self.named(tx, one_query(tx.session, text), allow_files=False)
-        asked = replace(named, text=again.text, provable=again.provable, nodes=again.nodes)
-        return super().needed(tx, places, asked, wholes, provable=provable)
+        try:
+            again = self.named(tx, one_query(tx.session, text), allow_files=False)
+            asked = replace(named, text=again.text, provable=again.provable, nodes=again.nodes)
+            return super().needed(tx, places, asked, wholes, provable=provable)
+        except Exception as error:
+            if provable or text == statement.text or failure(error) is Failure.STOPPED:
+                raise
+            raise _BlindError from error
+
+    @cached_property
+    def _scalars(self) -> frozenset[str]:
+        """The functions of DuckDB that are of one value for each row alone, in lower case."""
+        session = self.warehouse.engine.session()
+        try:
+            rows = session.execute(
+                "SELECT lower(function_name) FROM duckdb_functions() GROUP BY ALL "
+                "HAVING bool_and(function_type = 'scalar')"
+            )
+        finally:
+            session.close()
+        return frozenset(row[0] for row in rows)
 
     def answer(self, plan: Planned, context: Context, cleanup: ExitStack) -> DuckDBSession:
         """Run a query on Spark, and return a session that has the rows of its answer."""
+        end = time.monotonic() + context.timeout
         try:
             with connected(self.url) as spark, ExitStack() as copies:
-                rows = _Rows(self, plan, spark, copies)
-                answer = spark.run(rows.furnished(), context.timeout)
+                sql = _Rows(self, plan, spark, copies, end).furnished()
+                answer = spark.run(sql, max(0.0, end - time.monotonic()))
         except Exception as error:
             raise translated(error, self.url, context.timeout) from error
         session = self.warehouse.engine.session()
         cleanup.callback(session.close)
-        session.cursor.register(ANSWER, answer)
-        session.cursor.execute(f"SELECT * FROM {ANSWER}")
+        columns = [f"c{number}" for number in range(answer.num_columns)]
+        session.cursor.register(ANSWER, answer.rename_columns(columns))
+        picked = ", ".join(
+            f"{column} AS {quote(name)}"
+            for column, name in zip(columns, answer.column_names, strict=True)
+        )
+        session.cursor.execute(f"SELECT {picked} FROM {ANSWER}")
         return session
 
 
+class _BlindError(Exception):
+    """DuckDB cannot plan what is left of a query; the transaction is of no more use."""
+
+
 class _Rows:
-    """Gives the tables of one query their rows on Spark."""
+    """Gives the tables of one query their rows on Spark.
+
+    Args:
+        end: When the query's time is over, as `time.monotonic` counts.
+
+    """
 
     def __init__(
-        self, reader: SparkReader, plan: Planned, spark: SparkConnect, copies: ExitStack
+        self,
+        reader: SparkReader,
+        plan: Planned,
+        spark: SparkConnect,
+        copies: ExitStack,
+        end: float,
     ) -> None:
         self._reader = reader
         self._plan = plan
         self._spark = spark
         self._copies = copies
+        self._end = end
         self._words = mentioned(plan.named)
+        self._recorded: list[tuple[DataFrame, int]] = []
+        """What Spark reads, with how many rows it has to find there."""
 
     def furnished(self) -> str:
-        """Make a view of each table, and return the query over them."""
+        """Make a view of each table, and return the query over them.
+
+        Raises:
+            StorageError: Spark does not see all rows.
+
+        """
         tx, warehouse = self._plan.tx, self._reader.warehouse
         owned = Owned(tx, warehouse.name, warehouse.default_schema)
         statement = one_query(tx.session, self._plan.named.text)
-        self._check_shared(statement, owned)
-        views: dict[tuple[str, str], str] = {}
+        self._check_given(statement, owned)
+        views: dict[Place, str] = {}
+        mark = uuid.uuid4().hex[:12]  # so that no query can name them
         for _, place in tables(statement, owned):
             if place not in views:
-                views[place] = f"isotherm_{len(views)}"
+                views[place] = f"isotherm_{mark}_{len(views)}"
                 self._spark.view(views[place], self._frames(owned, *place))
-        return spoken(statement, owned, views)
+        self._check_rows()
+        return spoken(statement, owned, views, owned.now)
 
-    def _check_shared(self, statement: Statement, owned: Owned) -> None:
-        """Check that no name of a WITH is a table's: Spark might take one of its own for it."""
+    def _check_given(self, statement: Statement, owned: Owned) -> None:
+        """Check that no name of a WITH is a table's: Spark might take the other one for it."""
         known = {data.dataset.name.casefold() for data in self._plan.wholes}
-        for name in sorted(shared_names(statement)):
+        for name in sorted(given_names(statement)):
             if name in known or owned.has_table(name):
                 raise QueryError(
                     f"WITH {name} has the name of a table",
                     hint="Give it another one: Spark may not see which of them is meant.",
                 )
 
+    def _check_rows(self) -> None:
+        """Have Spark count what it reads: a file that it does not see may be left out silently."""
+        wanted = [rows for _, rows in self._recorded]
+        left = max(0.0, self._end - time.monotonic())
+        found = self._spark.counts([frame for frame, _ in self._recorded], left)
+        if found != wanted:
+            raise StorageError(
+                f"Spark sees {sum(found):,} rows of {sum(wanted):,} in the lake's objects",
+                hint="Does it reach every tier's folder, or the bucket? isotherm audit says "
+                "whether all objects are there.",
+            )
+
     def _frames(self, owned: Owned, schema: str, name: str) -> list[DataFrame]:
-        for data in self._plan.wholes:
-            dataset, table = data.dataset, data.dataset.table
-            by_name = name == dataset.name.casefold()
-            by_table = name == table.name.casefold() and schema in ("", table.schema.casefold())
-            if by_name and schema == HOT:
-                return self._hot(data)
-            if by_table or (by_name and not schema):
-                return [*self._hot(data), *self._cold(data)]
-        return self._other(owned, schema, name)
+        """Return the rows that a name means, as DuckDB would find them."""
+        by_name = {data.dataset.name.casefold(): data for data in self._plan.wholes}
+        schemas = {own.casefold(): own for own in owned.schemas}
+        if name in by_name and schema == HOT and HOT not in schemas:
+            return self._hot(by_name[name])
+        if name in by_name and not schema:
+            return self._whole(by_name[name])
+        for own in [schemas[schema]] if schema in schemas else [] if schema else owned.schemas:
+            for data in self._plan.wholes:
+                table = data.dataset.table
+                if (table.schema, table.name.casefold()) == (own, name):
+                    return self._whole(data)
+            for other_schema, other in owned.tables:
+                if other_schema == own and other.casefold() == name:
+                    return self._other(TableName(own, other))
+        raise QueryError(f"there is no table {f'{schema}.' if schema else ''}{name}")
+
+    def _whole(self, data: Whole) -> list[DataFrame]:
+        return [*self._hot(data), *self._cold(data)]
 
     def _hot(self, data: Whole) -> list[DataFrame]:
-        name, columns = data.dataset.name, self._asked(data.columns)
-        return self._copied(name, columns, hot_rows(data, columns))
+        columns = self._asked(data.columns)
+        return self._copied(data.dataset.name, columns, hot_rows(data, columns))
 
-    def _other(self, owned: Owned, schema: str, name: str) -> list[DataFrame]:
+    def _other(self, table: TableName) -> list[DataFrame]:
         """Return the rows of a table of the warehouse that is no dataset."""
-        for own_schema, own in sorted(owned.tables, key=lambda t: t[0] != owned.default):
-            if own.casefold() == name and schema in ("", own_schema.casefold()):
-                table = TableName(own_schema, own)
-                columns = self._asked(self._plan.tx.columns(table))
-                source = f"SELECT * FROM {self._plan.tx.relation(table)}"
-                return self._copied(str(table), columns, source)
-        raise QueryError(f"there is no table {f'{schema}.' if schema else ''}{name}")
+        columns = self._asked(self._plan.tx.columns(table))
+        source = f"SELECT * FROM {self._plan.tx.relation(table)}"
+        return self._copied(str(table), columns, source)
 
     def _cold(self, data: Whole) -> Iterator[DataFrame]:
         parts = self._plan.needed[data.dataset.name].cold
@@ -177,10 +276,12 @@ class _Rows:
         data.check_lost()
         types = checked(data.dataset.name, self._asked(data.columns))
         ids = {field.name: field.id for field in data.fields}
-        urls = [self._reader.storage.url(part.readable_location) for part in parts]
+        rows = {self._reader.storage.url(part.readable_location): part.rows for part in parts}
+        urls = list(rows)
         objects = self._reader.memory.object_columns(self._plan.tx.session, urls)
         for layout, group in by_layout(urls, objects).items():
-            yield self._spark.parquet(group).selectExpr(*picked(layout, ids, types))
+            frame = self._read(group, sum(rows[url] for url in group))
+            yield frame.selectExpr(*picked(layout, ids, types))
 
     def _copied(self, what: str, columns: Sequence[Column], source: str) -> list[DataFrame]:
         """Return rows of the warehouse by way of a copy, which is removed after the query."""
@@ -189,22 +290,36 @@ class _Rows:
             f"CAST({quote(column.name)} AS {cold_type(column.type)}) AS {quote(column.name)}"
             for column in columns
         )
-        storage, location = self._reader.storage, Location(QUERIES, f"{uuid.uuid4().hex}.parquet")
+        storage = self._reader.storage
+        location = Location(
+            QUERIES, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex}.parquet"
+        )
         staged = storage.stage(location)
-        self._copies.callback(storage.remove, location)
-        self._plan.tx.session.execute(
+        self._copies.callback(_removed, storage, location)
+        written = self._plan.tx.session.execute(
             f"COPY (SELECT {selected} FROM ({source})) TO {text(staged)} "
             "(FORMAT parquet, COMPRESSION zstd)"
         )
         storage.publish(location)
         own = [f"CAST({quoted(c)} AS {type_}) AS {quoted(c)}" for c, type_ in types.items()]
-        return [self._spark.parquet([storage.url(location)]).selectExpr(*own)]
+        return [self._read([storage.url(location)], written[0][0]).selectExpr(*own)]
+
+    def _read(self, urls: Sequence[str], rows: int) -> DataFrame:
+        frame = self._spark.parquet(urls)
+        self._recorded.append((frame, rows))
+        return frame
 
     def _asked(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """Return the columns that the query may name; one, where it names none."""
         words = self._words
         found = tuple(c for c in columns if words is None or c.name.casefold() in words)
-        return found or tuple(columns[:1])
+        return found or tuple(c for c in columns if spark_type(c))[:1] or tuple(columns[:1])
+
+
+def _removed(storage: Storage, location: Location) -> None:
+    """Remove a copy; one that cannot be removed now is removed by a later apply."""
+    with suppress(IsothermError):
+        storage.remove(location)
 
 
 def _all(parts: ByOrdinal) -> tuple[Part, ...]:

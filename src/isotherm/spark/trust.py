@@ -1,78 +1,242 @@
-"""What of a query means the same to DuckDB and to Spark, as far as the clock is concerned.
+"""What of a query means the same to DuckDB and to Spark, as far as it tells partitions apart.
 
-The guard asks DuckDB which partitions a query may need. What Spark could read otherwise is taken
-out of the query before; where that cannot be done, every partition is needed.
+The guard asks DuckDB's optimizer which partitions a query may need. It is asked about a query in
+which nothing is left that Spark may compute otherwise: what is not known to be the same is replaced
+by something of which nothing can be proved. Where that cannot be done, every partition is needed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 
-from ..query.parse import NOWHERE, Node, Splice, Statement, spliced
+from ..query.parse import NOWHERE, Node, Splice, Statement, nodes, spliced
 
-# fmt: off
-_SAME = frozenset({
-    "+", "-", "*", "/", "%", "||", "~~", "!~~", "~~*", "!~~*", "abs", "round", "floor", "ceil",
-    "count", "count_star", "sum", "avg", "min", "max", "any_value", "stddev", "variance",
-    "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "first_value", "last_value",
-    "lower", "upper", "trim", "length", "concat", "replace", "coalesce", "nullif", "greatest",
-    "least", "date_trunc", "year", "quarter", "month", "day", "now", "current_date",
-    "current_timestamp", "to_years", "to_months", "to_days", "to_hours", "to_minutes",
-    "to_seconds",
-})
-# fmt: on
-"""Functions that do not differ where they say something of the clock."""
-_LIKE_A_DATE = re.compile(r"\s*[+-]?\d{1,6}-\d")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?")
-
-
-_CALL = re.compile(
-    rb"""(?:(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)\s*[.]\s*)*(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)\s*[(]"""
-)
-_PIECE = re.compile(rb"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|[^'"()]+""")
 UNKNOWN = "error('it is not for DuckDB to know')"
 """What has no type and no statistics: nothing can be proved of it."""
 
+_PARTS = frozenset({"year", "quarter", "month", "day"})
+"""Functions of a time that are the same, as are units that it is cut at."""
+_UNITS = _PARTS | {"week", "hour", "minute", "second"}
+_DAYS = frozenset({"to_years", "to_months", "to_weeks", "to_days"})
+"""Intervals of whole days: shorter ones make a DATE a TIMESTAMP here, and not there."""
+_NOW = frozenset({"now", "current_timestamp", "current_date", "today"})
+"""What is written into the query that Spark gets, as it is in this transaction."""
+_TOTALS = frozenset({"count", "count_star", "sum", "avg", "min", "max"})
+_WINDOWS = _TOTALS | {
+    "row_number", "rank", "dense_rank", "ntile", "lag", "lead", "first_value", "last_value",
+}  # fmt: skip
+_OPERATORS = frozenset({
+    "COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_NOT", "OPERATOR_IS_NULL", "OPERATOR_IS_NOT_NULL",
+    "OPERATOR_COALESCE",
+})  # fmt: skip
+_SAME_CLASSES = frozenset({
+    "STAR", "COMPARISON", "CONJUNCTION", "BETWEEN", "CASE", "SUBQUERY", "POSITIONAL_REFERENCE",
+})  # fmt: skip
+_OTHER_TABLES = frozenset({"PIVOT", "SHOW_REF", "COLUMN_DATA"})
+_TIMES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
+_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
+_SQL_VALUES = frozenset({
+    "current_user", "user", "session_user", "current_role", "current_schema", "current_catalog",
+    "current_time", "localtime", "localtimestamp", "current_database",
+})  # fmt: skip
+"""Names that are no columns: what they are is each engine's own."""
 
-def opaque(statement: Statement) -> str | None:
+_LIKE_A_DATE = re.compile(r"\s*[+-]?\d{1,6}-\d")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?: \d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?")
+_INTERVAL = re.compile(r"\d{1,6} (?:day|week|month|year)s?")
+_NUMBER = re.compile(r"-?\d{1,18}")
+
+_NAME = rb'(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)'
+_CALL = re.compile(rb"(?:" + _NAME + rb"\s*[.]\s*)*" + _NAME + rb"\s*[(]")
+_TEXT = re.compile(rb"'(?:[^']|'')*'")
+_PIECE = re.compile(rb"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[()]|[^'"()]+""")
+
+
+class _DoubtError(Exception):
+    """Something cannot be taken out of the query."""
+
+
+def opaque(statement: Statement, is_scalar: Callable[[str], bool]) -> str | None:
     """Return a query in which DuckDB knows nothing of what Spark might see otherwise.
 
     None if there is no such query: then every partition may be needed.
+
+    Args:
+        is_scalar: Says whether DuckDB has a function, in lower case, of one value for each row.
+
     """
-    if not all(map(_is_plain, statement.nodes)):
+    try:
+        splices = list(_Doubts(statement, is_scalar).splices())
+    except _DoubtError:
         return None
-    splices = []
-    for node in statement.nodes:
-        if str(node.get("function_name", "count")).casefold() in _SAME:
-            continue
-        extent = _call(statement.text.encode(), int(node["query_location"]))
-        if extent is None:
-            return None
-        splices.append(Splice(*extent, UNKNOWN))
     outer = [s for s in splices if not any(_holds(other, s) for other in splices)]
     return spliced(statement.text, outer)
 
 
-def _is_plain(node: Node) -> bool:
-    """Say whether a node is no constant that may be another date to Spark."""
+class _Doubts:
+    def __init__(self, statement: Statement, is_scalar: Callable[[str], bool]) -> None:
+        self.statement = statement
+        self.raw = statement.text.encode()
+        self.is_scalar = is_scalar
+        self.selects = sum(node.get("type") == "SELECT_NODE" for node in statement.nodes)
+        self.known: set[int] = set()
+        """Nodes that were judged with another one that holds them, by their identity."""
+
+    def splices(self) -> Iterator[Splice]:
+        for node in self.statement.nodes:  # who holds another comes before it
+            if id(node) in self.known:
+                continue
+            if "class" not in node:
+                self.table(node)
+                continue
+            match node["class"]:
+                case "CONSTANT":
+                    yield from self.constant(node)
+                case "COLUMN_REF":
+                    self.column(node)
+                case "CAST":
+                    self.cast(node)
+                case "FUNCTION":
+                    yield from self.function(node)
+                case "WINDOW":
+                    _require(str(node["function_name"]).casefold() in _WINDOWS)
+                case "OPERATOR":
+                    _require(node["type"] in _OPERATORS)
+                case other:
+                    _require(other in _SAME_CLASSES)
+
+    def table(self, node: Node) -> None:
+        """Look at what is no expression: a table, a SELECT, a piece of one."""
+        kind = node.get("type")
+        _require(not isinstance(kind, str) or kind not in _OTHER_TABLES)
+        if kind == "TABLE_FUNCTION":
+            function = node["function"]
+            _require(str(function["function_name"]).casefold() == "range")
+            self.known.add(id(function))
+
+    def constant(self, node: Node) -> Iterator[Splice]:
+        """Take out a text that looks like a date, and may be another one to Spark."""
+        value = node["value"].get("value")
+        if not isinstance(value, str) or not _LIKE_A_DATE.match(value) or _DATE.fullmatch(value):
+            return
+        found = None
+        if node["query_location"] != NOWHERE:
+            found = _TEXT.match(self.raw, int(node["query_location"]))
+        if not found:
+            raise _DoubtError
+        yield Splice(found.start(), found.end(), UNKNOWN)
+
+    def column(self, node: Node) -> None:
+        names = node["column_names"]
+        _require(len(names) > 1 or str(names[0]).casefold() not in _SQL_VALUES)
+
+    def cast(self, node: Node) -> None:
+        """Look at a cast: of a column, of a constant that is the same to both, of a time."""
+        _require(not node["try_cast"])
+        child, target = node["child"], str(node["cast_type"]["id"])
+        if child["class"] == "CONSTANT":
+            _require(_is_whole(child) and _same_constant(child["value"].get("value"), target))
+            self.known.add(id(child))
+        elif child["class"] == "COLUMN_REF":
+            _require(target in _TIMES | _WHOLE | {"DOUBLE", "VARCHAR", "BOOLEAN"} or _scaled(node))
+        elif target in _WHOLE:
+            _require(str(child.get("function_name", "")).casefold() in _PARTS)
+        else:
+            _require(target in _TIMES or (target in ("DOUBLE", "VARCHAR") and _has_column(child)))
+
+    def function(self, node: Node) -> Iterator[Splice]:
+        name = str(node["function_name"]).casefold()
+        children = node["children"]
+        if name in _PARTS | _TOTALS | _NOW:
+            return
+        if name == "date_trunc":
+            _require(children[0].get("class") == "CONSTANT")
+            _require(str(children[0]["value"].get("value")).casefold() in _UNITS)
+        elif name in _DAYS:
+            self.days(children[0])
+        elif name in ("+", "-", "*"):
+            whole = all(_is_whole(found) for found in nodes(node) if found.get("class"))
+            _require(whole and (name != "*" or not _has_interval(node)))
+        elif node.get("is_operator"):  # it has no statistics, but constants would be computed
+            _require(_has_column(node))
+        else:
+            yield self.call(node, name)
+
+    def days(self, child: Node) -> None:
+        """Look at what an interval of whole days is made of: a number that is written."""
+        while child.get("class") in ("CAST", "FUNCTION"):
+            self.known.add(id(child))
+            if child["class"] == "FUNCTION":
+                _require(child["function_name"] == "trunc")
+            child = child["child"] if child["class"] == "CAST" else child["children"][0]
+        _require(child.get("class") == "CONSTANT" and _is_whole(child))
+        _require(bool(_NUMBER.fullmatch(str(child["value"].get("value")))))
+
+    def call(self, node: Node, name: str) -> Splice:
+        """Take out the call of a function that Spark may understand otherwise, or alone."""
+        ordered = node.get("order_bys") or {}
+        _require(not node.get("filter") and not ordered.get("orders"))
+        # One that makes a row of many cannot be replaced where somebody counts the rows.
+        _require(self.selects == 1 or self.is_scalar(name))
+        start = int(node["query_location"])
+        found = _CALL.match(self.raw, start) if start != NOWHERE else None
+        if not found:
+            raise _DoubtError
+        depth = 1
+        for piece in _PIECE.finditer(self.raw, found.end()):
+            depth += {b"(": 1, b")": -1}.get(piece[0], 0)
+            if depth == 0:
+                self.known.update(id(inner) for inner in nodes(node["children"]))
+                return Splice(start, piece.end(), UNKNOWN)
+        raise _DoubtError
+
+
+def _require(same: bool) -> None:
+    if not same:
+        raise _DoubtError
+
+
+def _same_constant(value: object, target: str) -> bool:
+    """Say whether both make the same of a constant that is cast."""
+    if value is None:
+        return True
+    if isinstance(value, int) and not isinstance(value, bool):
+        return target in _WHOLE
+    if not isinstance(value, str):
+        return False
+    if target in _TIMES:
+        return bool(_DATE.fullmatch(value))
+    if target == "INTERVAL":
+        return bool(_INTERVAL.fullmatch(value))
+    return target == "VARCHAR" or (target in _WHOLE and bool(_NUMBER.fullmatch(value)))
+
+
+def _scaled(cast: Node) -> bool:
+    """Say whether it is cast to a decimal of a size that was written: they assume another one."""
+    info = cast["cast_type"].get("type_info") or {}
+    size = (info.get("width"), info.get("scale"))
+    return cast["cast_type"]["id"] == "DECIMAL" and size not in ((18, 3), (None, None))
+
+
+def _is_whole(node: Node) -> bool:
+    """Say whether an operand of a sum is no fraction, which is rounded in ways of its own."""
     if node.get("class") != "CONSTANT":
         return True
-    value = node["value"].get("value")
-    if not isinstance(value, str) or not _LIKE_A_DATE.match(value):
-        return True
-    return bool(_DATE.fullmatch(value))
+    type_ = node["value"].get("type") or {}
+    return type_.get("id") not in ("DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "UHUGEINT")
 
 
-def _call(text: bytes, start: int) -> tuple[int, int] | None:
-    """Return where the call of a function begins and ends; None if none begins there."""
-    if start == NOWHERE or not (found := _CALL.match(text, start)):
-        return None
-    depth = 1
-    for piece in _PIECE.finditer(text, found.end()):
-        depth += {b"(": 1, b")": -1}.get(piece[0], 0)
-        if depth == 0:
-            return start, piece.end()
-    return None
+def _has_interval(node: Node) -> bool:
+    return any(
+        str(found.get("function_name", "")).casefold().startswith("to_")
+        or (found.get("class") == "CAST" and found["cast_type"]["id"] == "INTERVAL")
+        for found in nodes(node)
+    )
+
+
+def _has_column(node: Node) -> bool:
+    return any(found.get("class") == "COLUMN_REF" for found in nodes(node))
 
 
 def _holds(one: Splice, other: Splice) -> bool:

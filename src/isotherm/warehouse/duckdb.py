@@ -19,8 +19,8 @@ from ..model.schema import Column
 from .attached import AttachedTransaction, AttachedWarehouse, conflict
 
 BLOCK_BYTES = 262_144
-SMALL_LOG = 1_000_000
-"""A log of so few bytes says of no deleted rows that filled a block."""
+SMALL_LOG = 50_000
+"""A log of so few bytes tells of some thousand deleted rows at most: they fill no block or two."""
 LOCAL_ROWS = 36_028_797_018_960_000
 """The row id that DuckDB begins to count at for the rows that a transaction has inserted itself."""
 
