@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from random_queries import BOUNDS, DAY, MICROSECOND, conditions, instants, midni
 from aged import ARCHIVED, Aged, same
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.model.period import between
-from isotherm.query.reader import Options
+from isotherm.query.reader import Archived, Options
 from isotherm.spark.reader import SparkReader
 
 MONTHS = {period for text in ARCHIVED for period in between(text)}
@@ -82,3 +83,41 @@ def test_no_query_is_answered_wrongly(aged: Aged, spark: SparkReader, data: st.D
     if "dayofweek" in query:  # it counts from one
         rows = [(day - 1,) for (day,) in rows]
     assert same(rows, aged.twin(query, "everything"))
+
+
+ASKED_ABOUT = """
+SELECT count(*) FROM trips WHERE upper(tag) LIKE 'X%'
+SELECT count(*) FROM trips WHERE hour(pickup) % 2 = 0 AND pickup >= '2019-02-01'
+SELECT count(*) FROM trips WHERE abs(id) % 2 = 0
+SELECT count(*) FROM trips WHERE upper(tag) = 'X1' AND lower(tag) = 'x1'
+SELECT count(*) FROM trips WHERE dayofweek(pickup) = 3
+SELECT count(*) FROM trips WHERE abs(fare) BETWEEN '9' AND '10'
+SELECT tag, count(*) FROM trips GROUP BY tag HAVING max(upper(tag)) LIKE 'X%'
+SELECT count(*) FROM trips WHERE CASE WHEN seats > 3 THEN upper(tag) ELSE tag END LIKE 'x%'
+SELECT count(*) FROM (SELECT tag, upper(tag) u FROM trips) WHERE u LIKE 'X%'
+SELECT count(*) FROM (SELECT abs(id) AS d FROM trips) WHERE d * 2 > 3
+SELECT count(*) FROM (SELECT pickup AS today FROM trips) WHERE today >= '2019-11-01'
+SELECT count(*) FROM (SELECT pickup AS "now" FROM trips) WHERE "now" < '2019-03-01'
+SELECT count(*) FROM trips, LATERAL (SELECT 0 AS id FROM dims WHERE id > 5) z
+SELECT count(*) FROM trips t WHERE t.seats IN (SELECT 1 AS id FROM dims WHERE id > 5)
+SELECT count(*) FROM trips WHERE DATE '2018-12-31' + INTERVAL 1 DAY >= '2019-01-01 12:00:00'
+SELECT count(*) FROM trips WHERE CASE WHEN seats > 3 THEN 5 ELSE '17000' END < '2'
+SELECT count(*) FROM trips WHERE INTERVAL 1 MONTH <> INTERVAL 30 DAY
+SELECT count(*) FROM trips WHERE pickup >= '2019-06-01' OR CAST(1.5 AS INT) = 1
+SELECT count(*) FROM trips WHERE pickup >= '2019-06-01' OR 1.0 / 3 * 3 < 1
+SELECT count(*) FROM trips, (SELECT bool_or(seats > 3) FROM dims WHERE 1 = 0) z
+SELECT today FROM (SELECT tag AS today FROM trips WHERE pickup > '2019-11-01')
+"""
+
+
+@pytest.mark.parametrize("query", ASKED_ABOUT.strip().splitlines())
+def test_what_the_guard_leaves_out_is_nothing_that_spark_would_read(
+    plain_aged: Aged, sail: str, query: str
+) -> None:
+    """The same rows come back where the guard is not asked, and every readable object is read."""
+    lake = plain_aged.lake
+    read = (sail, lake.warehouse, lake.storage, lake.config.datasets, lake.prices)
+    asked, blind = SparkReader(*read), SparkReader(*read)
+    blind.asks = False
+    chosen = replace(options(plain_aged), archived=Archived.SKIP)
+    assert same(asked.run(query, chosen).fetchall(), blind.run(query, chosen).fetchall())

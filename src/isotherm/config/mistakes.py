@@ -88,6 +88,8 @@ def explained(file: Path, error: ValidationError, sections: type[BaseModel]) -> 
         return ConfigError(
             f"{file}: {key}: this key is missing", hint=f"Write: {_EXAMPLES[path[-1]]}"
         )
+    if key == "engine.url":  # a token may stand in it, wherever it was put
+        value = re.split(r"[;?@]", str(value))[0]
     return mistake(file, key, value, _wanted(first["type"], first, key))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import threading
@@ -199,7 +200,7 @@ def within(seconds: float, act: Callable[[], Found]) -> Found:
 
 def where(url: str) -> str:
     """Return the address of a server without what lets one in: a token stands behind a `;`."""
-    return url.partition("/;")[0]
+    return re.split(r"[;?]|(?<=[^/:])/", url)[0]
 
 
 def reached(url: str) -> str:

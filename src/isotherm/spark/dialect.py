@@ -110,12 +110,14 @@ def _clocks(statement: Statement, now: datetime) -> Iterator[Splice]:
     instant, today = f"TIMESTAMP_LTZ '{now.isoformat(' ')}'", f"DATE '{now.date().isoformat()}'"
     said = {"now": instant, "current_timestamp": instant, "current_date": today, "today": today}
     for node in statement.nodes:
-        names = node.get("column_names") or [node.get("function_name")]
-        name = str(names[0]).casefold() if len(names) == 1 else ""
-        if name in said and not node.get("children"):
-            found = _found(statement, node, _ONE)
-            if not found:
-                raise QueryError(f"{name} stands where it cannot be read by Spark")
+        columns = list(node.get("column_names") or [])
+        name = str(columns[0] if len(columns) == 1 else node.get("function_name") or "").casefold()
+        if name not in said or node.get("children") or (columns and not name.startswith("current")):
+            continue  # `today` and `now` alone are columns
+        found = _found(statement, node, _ONE)
+        if not found:
+            raise QueryError(f"{name} stands where it cannot be read by Spark")
+        if statement.text.encode()[found[0] : found[0] + 1] != b'"':
             yield Splice(*found, said[name])
 
 

@@ -8,19 +8,24 @@ by something of which nothing can be proved. Where that cannot be done, every pa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..query.parse import NOWHERE, Node, Splice, Statement, nodes, spliced
+from ..query.times import comparison_sides
 
-UNKNOWN = "error('it is not for DuckDB to know')"
-"""What has no type and no statistics: nothing can be proved of it."""
+UNKNOWN = "error('it is not for DuckDB to know: {}')"
+"""What has no type and no statistics: nothing can be proved of it, where it is compared as it is.
+
+As an operand of anything else it would be folded to NULL. Each has a number: two of a kind are not
+the same value.
+"""
 
 _PARTS = frozenset({"year", "quarter", "month", "day"})
 """Functions of a time that are the same, as are units that it is cut at."""
 _UNITS = _PARTS | {"week", "hour", "minute", "second"}
 _DAYS = frozenset({"to_years", "to_months", "to_weeks", "to_days"})
 """Intervals of whole days: shorter ones make a DATE a TIMESTAMP here, and not there."""
-_NOW = frozenset({"now", "current_timestamp", "current_date", "today"})
+_NOW = frozenset({"now", "today", "current_timestamp", "current_date"})
 """What is written into the query that Spark gets, as it is in this transaction."""
 _TOTALS = frozenset({"count", "count_star", "sum", "avg", "min", "max"})
 _WINDOWS = _TOTALS | {
@@ -31,7 +36,7 @@ _OPERATORS = frozenset({
     "OPERATOR_COALESCE",
 })  # fmt: skip
 _SAME_CLASSES = frozenset({
-    "STAR", "COMPARISON", "CONJUNCTION", "BETWEEN", "CASE", "SUBQUERY", "POSITIONAL_REFERENCE",
+    "STAR", "CONJUNCTION", "SUBQUERY", "POSITIONAL_REFERENCE",
 })  # fmt: skip
 _OTHER_TABLES = frozenset({"PIVOT", "SHOW_REF", "COLUMN_DATA"})
 _TIMES = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"})
@@ -79,32 +84,91 @@ class _Doubts:
         self.statement = statement
         self.raw = statement.text.encode()
         self.is_scalar = is_scalar
-        self.selects = sum(node.get("type") == "SELECT_NODE" for node in statement.nodes)
+        selects = [node for node in statement.nodes if node.get("type") == "SELECT_NODE"]
+        self.selects = len(selects)
+        self.bare = {id(side) for sides in comparison_sides(statement.nodes) for side in sides}
+        """What is compared as it is: nothing is made of it before."""
+        if len(selects) == 1:  # nothing is made of what is only shown
+            only = selects[0]
+            shown = only["select_list"]
+            used = [only.get(k) for k in ("where_clause", "from_table", "having", "qualify")]
+            names = {
+                str(found["column_names"][-1]).casefold()
+                for found in self._columns([*used, *shown])
+            }
+            self.bare |= {id(i) for i in shown if str(i.get("alias", "")).casefold() not in names}
+        self.between = {
+            id(side)
+            for node in statement.nodes
+            if node.get("class") == "BETWEEN"
+            for side in (node["input"], node["lower"], node["upper"])
+        }
+        self.fractions = any(
+            node.get("class") == "CONSTANT" and not _is_whole(node) for node in statement.nodes
+        )
+        for node in selects[1:]:
+            self.aliases(node)
         self.known: set[int] = set()
         """Nodes that were judged with another one that holds them, by their identity."""
 
+    @staticmethod
+    def _columns(tree: object) -> Iterator[Node]:
+        return (node for node in nodes(tree) if node.get("class") == "COLUMN_REF")
+
+    def aliases(self, select: Node) -> None:
+        """Look at a subquery's WHERE: to DuckDB its aliases come before columns from around it."""
+        given = {
+            str(item.get("alias") or "").casefold()
+            for item in select["select_list"]
+            if item.get("class") != "COLUMN_REF"
+        }
+        for node in self._columns(select.get("where_clause")):
+            names = node["column_names"]
+            _require(len(names) > 1 or str(names[0]).casefold() not in given)
+
     def splices(self) -> Iterator[Splice]:
+        """Yield what has to be replaced.
+
+        Raises:
+            _DoubtError: something may differ that cannot be.
+
+        """
         for node in self.statement.nodes:  # who holds another comes before it
             if id(node) in self.known:
                 continue
-            if "class" not in node:
-                self.table(node)
-                continue
-            match node["class"]:
+            match node.get("class"):
                 case "CONSTANT":
                     yield from self.constant(node)
-                case "COLUMN_REF":
-                    self.column(node)
-                case "CAST":
-                    self.cast(node)
                 case "FUNCTION":
                     yield from self.function(node)
-                case "WINDOW":
-                    _require(str(node["function_name"]).casefold() in _WINDOWS)
-                case "OPERATOR":
-                    _require(node["type"] in _OPERATORS)
-                case other:
-                    _require(other in _SAME_CLASSES)
+                case None:
+                    self.table(node)
+                case _:
+                    self.expression(node)
+
+    def expression(self, node: Node) -> None:
+        """Look at an expression that is no call and no constant: it stays as it is."""
+        match node["class"]:
+            case "COLUMN_REF":
+                names = node["column_names"]
+                _require(len(names) > 1 or str(names[0]).casefold() not in _SQL_VALUES)
+            case "CAST":
+                self.cast(node)
+            case "WINDOW":
+                _require(str(node["function_name"]).casefold() in _WINDOWS)
+            case "OPERATOR":
+                _require(node["type"] in _OPERATORS)
+                if node["type"] != "OPERATOR_NOT" and len(node["children"]) > 1:
+                    self.compared(node["children"])
+            case "COMPARISON":
+                self.compared([node["left"], node["right"]])
+            case "BETWEEN":
+                self.compared([node["input"], node["lower"], node["upper"]])
+            case "CASE":
+                found = [check["then_expr"] for check in node["case_checks"]]
+                _of_one_kind([*found, node["else_expr"]])
+            case other:
+                _require(other in _SAME_CLASSES)
 
     def table(self, node: Node) -> None:
         """Look at what is no expression: a table, a SELECT, a piece of one."""
@@ -115,6 +179,18 @@ class _Doubts:
             _require(str(function["function_name"]).casefold() == "range")
             self.known.add(id(function))
 
+    def compared(self, sides: Sequence[Node]) -> None:
+        """Look at what is compared: never constants alone, which each engine computes its way."""
+        kinds = {_kind(side) for side in sides}
+        if not any(_has_column(side) or side.get("class") == "SUBQUERY" for side in sides):
+            _require(len(kinds) == 1 and None not in kinds)
+        timed = [side for side in sides if _has_interval(side)]
+        _require(len(timed) < 2)
+        if timed:  # a DATE and an interval are a TIMESTAMP here, and a DATE there
+            texts = (_text_of(found) for side in sides for found in nodes(side))
+            _require(not any(text and _DATE.fullmatch(text) and len(text) > 10 for text in texts))
+        _of_one_kind(sides)
+
     def constant(self, node: Node) -> Iterator[Splice]:
         """Take out a text that looks like a date, and may be another one to Spark."""
         value = node["value"].get("value")
@@ -123,13 +199,9 @@ class _Doubts:
         found = None
         if node["query_location"] != NOWHERE:
             found = _TEXT.match(self.raw, int(node["query_location"]))
-        if not found:
+        if not found or id(node) not in self.bare or id(node) in self.between:
             raise _DoubtError
-        yield Splice(found.start(), found.end(), UNKNOWN)
-
-    def column(self, node: Node) -> None:
-        names = node["column_names"]
-        _require(len(names) > 1 or str(names[0]).casefold() not in _SQL_VALUES)
+        yield Splice(found.start(), found.end(), UNKNOWN.format(found.start()))
 
     def cast(self, node: Node) -> None:
         """Look at a cast: of a column, of a constant that is the same to both, of a time."""
@@ -140,6 +212,7 @@ class _Doubts:
             self.known.add(id(child))
         elif child["class"] == "COLUMN_REF":
             _require(target in _TIMES | _WHOLE | {"DOUBLE", "VARCHAR", "BOOLEAN"} or _scaled(node))
+            _require(target not in _WHOLE or not self.fractions)  # of one that a query has made
         elif target in _WHOLE:
             _require(str(child.get("function_name", "")).casefold() in _PARTS)
         else:
@@ -175,6 +248,7 @@ class _Doubts:
 
     def call(self, node: Node, name: str) -> Splice:
         """Take out the call of a function that Spark may understand otherwise, or alone."""
+        _require(id(node) in self.bare and id(node) not in self.between)
         ordered = node.get("order_bys") or {}
         _require(not node.get("filter") and not ordered.get("orders"))
         # One that makes a row of many cannot be replaced where somebody counts the rows.
@@ -188,7 +262,7 @@ class _Doubts:
             depth += {b"(": 1, b")": -1}.get(piece[0], 0)
             if depth == 0:
                 self.known.update(id(inner) for inner in nodes(node["children"]))
-                return Splice(start, piece.end(), UNKNOWN)
+                return Splice(start, piece.end(), UNKNOWN.format(start))
         raise _DoubtError
 
 
@@ -233,6 +307,24 @@ def _has_interval(node: Node) -> bool:
         or (found.get("class") == "CAST" and found["cast_type"]["id"] == "INTERVAL")
         for found in nodes(node)
     )
+
+
+def _of_one_kind(branches: Sequence[Node]) -> None:
+    """Require that constants of which one is taken are texts or numbers: none is made another."""
+    _require(not ({"VARCHAR"} < {kind for branch in branches if (kind := _kind(branch))}))
+
+
+def _kind(node: Node) -> str | None:
+    """Return the type of a constant; None of anything else."""
+    if node.get("class") != "CONSTANT" or node["value"].get("is_null"):
+        return None
+    type_ = node["value"].get("type") or {}
+    return "VARCHAR" if type_.get("id") == "VARCHAR" else "a number"
+
+
+def _text_of(node: Node) -> str:
+    value = node["value"].get("value") if node.get("class") == "CONSTANT" else None
+    return value if isinstance(value, str) else ""
 
 
 def _has_column(node: Node) -> bool:
