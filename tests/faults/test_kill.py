@@ -25,12 +25,9 @@ def chosen(steps: list[str], share: int) -> list[int]:
     return sorted({*in_turn(numbers, share), commits[1]})  # the first one is its intent's
 
 
-@pytest.mark.parametrize(
-    ("story", "every"),
-    [("unload", 12), ("append", 20), ("reload", 20), ("erase", 20), ("expire", 20)],
-)
+@pytest.mark.parametrize("story", in_turn(["unload", "append", "reload", "erase", "expire"], 3))
 def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
-    story: str, every: int, tmp_path: Path, postgres: PostgresServer
+    story: str, tmp_path: Path, postgres: PostgresServer
 ) -> None:
     """Before its commit each time, anywhere else in turn."""
     trial = PostgresTrial(tmp_path / "trial", story, postgres)
@@ -38,12 +35,12 @@ def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_appl
     assert steps.count("before commit") > 2
     found = {
         f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
-        for number in chosen(steps, every)
+        for number in chosen(steps, 12)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 
 
-@pytest.mark.parametrize("story", ["unload to the archive", "retier", "restore"])
+@pytest.mark.parametrize("story", in_turn(["unload to the archive", "retier", "restore"], 3))
 def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, tmp_path: Path, moto: S3Server
 ) -> None:
@@ -57,7 +54,9 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     assert not {name: problems for name, problems in found.items() if problems}
 
 
-@pytest.mark.parametrize("story", killing.STORIES)
+@pytest.mark.parametrize(
+    "story", ["unload", *in_turn([story for story in killing.STORIES if story != "unload"], 2)]
+)
 def test_a_move_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, tmp_path: Path
 ) -> None:

@@ -31,7 +31,11 @@ def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    "story", ["unload", "append", "retier to the archive", "restore", "reload", "erase", "expire"]
+    "story",
+    [
+        "unload",
+        *in_turn(["append", "retier to the archive", "restore", "reload", "erase", "expire"], 2),
+    ],
 )
 def test_a_move_that_is_killed_while_control_is_lost_is_seen_once(
     story: str, tmp_path: Path

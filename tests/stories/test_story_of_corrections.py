@@ -22,11 +22,12 @@ from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy.page import page
 from riders import CONFIG, NOW, TABLE, THREE, finish, riding
+from turns import in_turn
 
 NEW: NewValues = (("email", "it's\\new@x.org"), ("fare", None))
 
 
-@pytest.fixture(params=["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
+@pytest.fixture(params=["duckdb", *in_turn(["postgres", "duckdb on moto", "postgres on rgw"], 3)])
 def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

@@ -19,6 +19,7 @@ from isotherm.model.person import DataSubject
 from isotherm.privacy import certificate
 from riders import CONFIG, NOW, TABLE, THREE, about_riders, finish, riding
 from servers import S3Server
+from turns import in_turn
 
 
 @pytest.fixture(params=["duckdb", "postgres"])
@@ -26,7 +27,7 @@ def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
 
-@pytest.fixture(params=["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
+@pytest.fixture(params=["duckdb", *in_turn(["postgres", "duckdb on moto", "postgres on rgw"], 3)])
 def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

@@ -150,7 +150,7 @@ def on_s3(server: S3Server) -> Store:
                 "green",
                 "generated on moto in postgres",
             ),
-            3,
+            5,
         ),
     ]
 )

@@ -19,8 +19,6 @@ from ..model.schema import Column
 from .attached import AttachedTransaction, AttachedWarehouse, conflict
 
 BLOCK_BYTES = 262_144
-SMALL_LOG = 50_000
-"""A log of so few bytes tells of some thousand deleted rows at most: they fill no block or two."""
 LOCAL_ROWS = 36_028_797_018_960_000
 """The row id that DuckDB begins to count at for the rows that a transaction has inserted itself."""
 
@@ -38,7 +36,6 @@ class DuckDBWarehouse(AttachedWarehouse):
                 hint="Choose another file: [warehouse] url in isotherm.toml.",
             )
         engine.attach(path, self.alias, read_only=read_only)
-        self._path = path
 
     def snapshot(
         self, *, control_only: bool = False
@@ -49,11 +46,8 @@ class DuckDBWarehouse(AttachedWarehouse):
     def compact(self) -> None:
         """Checkpoint: deleted rows' blocks become free; skipped while others are at work.
 
-        Where little has changed it is left to who closes the file.
+        Until then their values stand in the way of an ALTER of the column's type, too.
         """
-        log = self._path.with_name(f"{self._path.name}.wal")
-        if not log.exists() or log.stat().st_size < SMALL_LOG:
-            return
         session = self.session()
         try:
             session.execute(f"CHECKPOINT {quote(self.alias)}")
