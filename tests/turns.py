@@ -1,8 +1,7 @@
 """What is tried in turn: each run of the tests takes a share of it, and each day has another one.
 
-Kills at every step, writers between any two, and the longest stories are many times the same: to
-try them all takes an hour. `ISOTHERM_TURN=all` does it, as before a release; a number repeats the
-run that has said it.
+Kills at every step, writers between any two, and the longest stories are many times the same.
+`ISOTHERM_TURN=all` tries them all, as before a release; a number repeats the run that has said it.
 """
 
 from __future__ import annotations
