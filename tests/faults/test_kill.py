@@ -55,7 +55,7 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
 
 
 @pytest.mark.parametrize(
-    "story", ["unload", *in_turn([story for story in killing.STORIES if story != "unload"], 2)]
+    "story", ["unload", *in_turn([story for story in killing.STORIES if story != "unload"], 3)]
 )
 def test_a_move_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, tmp_path: Path

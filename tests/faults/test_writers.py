@@ -130,7 +130,7 @@ CASES = in_turn(
         # A server knows of other writers by itself: it is the same at every step before the commit.
         if warehouse == "duckdb" or write == "update" or when in (Step.DELETE, Step.COMMIT)
     ),
-    4,
+    6,
 )
 """Where who writes what, and when."""
 

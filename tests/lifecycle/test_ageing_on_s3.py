@@ -15,6 +15,7 @@ from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
 from isotherm.model.period import Duration, Period
 from servers import S3Server
+from turns import in_turn
 
 TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 8) HOUR AS pickup, "
@@ -69,7 +70,7 @@ class Bucket:
         )
 
 
-@pytest.fixture(params=["moto", "rgw"])
+@pytest.fixture(params=in_turn(["moto", "rgw"], 2))
 def bucket(request: pytest.FixtureRequest, s3_server: Callable[[str], S3Server]) -> Bucket:
     return Bucket(s3_server(request.param))
 

@@ -15,6 +15,7 @@ from isotherm.model.errors import ConfigError, IsothermError, MovesFailed, Stora
 from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step, steps
+from turns import in_turn
 
 CONFIG = policy(STANDARD="6 months")
 TABLE = (
@@ -38,7 +39,9 @@ def lake(make_lake: MakeLake, own: PostgresServer) -> Lake:
     return made
 
 
-@pytest.mark.parametrize("when", [s for s in steps(Kind.UNLOAD) if s is not Step.INTENT])
+@pytest.mark.parametrize(
+    "when", in_turn([s for s in steps(Kind.UNLOAD) if s is not Step.INTENT], 3)
+)
 def test_a_restart_in_the_middle_of_a_move_fails_that_move_and_nothing_else(
     lake: Lake, own: PostgresServer, when: Step
 ) -> None:

@@ -16,13 +16,14 @@ from examined import only, said, warned, wrong
 from isotherm.check.doctor import Examined, State
 from isotherm.opening import init_lake, utc_now
 from servers import S3Server, a_moto
+from turns import in_turn
 
 CONFIG = policy(STANDARD="6 months", STANDARD_IA="9 months", GLACIER="15 months")
 VERSIONS = {"Status": "Enabled"}
 NOT_TRIED = "s3:PutLifecycleConfiguration"
 
 
-@pytest.fixture(params=["moto", "rgw"])
+@pytest.fixture(params=in_turn(["moto", "rgw"], 2))
 def server(request: pytest.FixtureRequest, s3_server: Callable[[str], S3Server]) -> S3Server:
     return s3_server(request.param)
 
@@ -102,7 +103,7 @@ def test_where_a_lock_would_keep_an_object_none_is_put(file: Path, server: S3Ser
 ON_RGW = [name for name in ON_CEPH if name != NOT_TRIED]
 
 
-@pytest.mark.parametrize("missing", ON_RGW)
+@pytest.mark.parametrize("missing", in_turn(ON_RGW, 3))
 def test_a_permission_that_is_missing_is_named(
     file: Path,
     missing: str,
@@ -138,7 +139,7 @@ def guarded() -> Iterator[Guard]:
         yield Guard(server, owner)
 
 
-@pytest.mark.parametrize("missing", ON_MOTO)
+@pytest.mark.parametrize("missing", in_turn(ON_MOTO, 3))
 def test_a_permission_that_only_an_archive_or_a_failed_upload_needs_is_tried(
     missing: str,
     file: Path,

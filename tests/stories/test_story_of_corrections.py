@@ -32,7 +32,7 @@ def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

@@ -22,7 +22,7 @@ from servers import S3Server
 from turns import in_turn
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

@@ -56,7 +56,7 @@ def _literal(value: object) -> str | None:
     if type(value) is bool:
         return "TRUE" if value else "FALSE"
     if type(value) is int and abs(value) < 2**63:
-        return f"({value})"
+        return None if value == -(2**31) else f"({value})"  # that is a larger type's, written
     if isinstance(value, str) and "\0" not in value:
         return text(value)
     if type(value) is datetime and value.tzinfo is None and datetime.min < value < _LAST:
