@@ -49,7 +49,7 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     assert steps.count("before commit") > 2
     found = {  # every step of them is tried on a folder, too
         f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
-        for number in chosen(steps, 20)
+        for number in chosen(steps, 30)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 
@@ -64,7 +64,7 @@ def test_a_move_that_is_killed_anywhere_is_finished_by_the_next_apply(
     steps = trials[0].steps()
     assert steps.count("before commit") > 2
 
-    wanted = chosen(steps, 2 if story == "unload" else 4)
+    wanted = chosen(steps, 3 if story == "unload" else 5)
 
     def try_all(turn: int) -> dict[str, list[str]]:
         found = {}

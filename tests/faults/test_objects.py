@@ -22,6 +22,7 @@ from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Plan
 from isotherm.plan.steps import Step
 from isotherm.storage.folder import FolderStorage
+from turns import in_turn
 
 WARM = policy(STANDARD="6 months")
 COLDER = policy(STANDARD="6 months", STANDARD_IA="7 months")
@@ -93,7 +94,7 @@ def reopened(lake: Lake, config: str) -> Lake:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("damage", [delete, truncate, flip_a_bit, swap])
+@pytest.mark.parametrize("damage", in_turn([delete, truncate, flip_a_bit, swap], 2))
 def test_a_move_names_the_object_that_it_cannot_read_and_moves_the_others(
     make_lake: MakeLake, change: str, damage: Callable[[Path, Path], None]
 ) -> None:
