@@ -167,6 +167,8 @@ def translated(error: BaseException, url: str, timeout: float) -> BaseException:
             f"the engine at {where(url)} is gone: {said(error)}",
             hint="Nothing was changed. Start it again, then run the same query.",
         )
+    if "PATH_NOT_FOUND" in str(error):
+        return StorageError(f"Spark at {where(url)} cannot read the lake's objects: {said(error)}")
     if "PySparkException" in kinds:
         return QueryError(f"Spark says: {said(error)}")
     return error
