@@ -1,7 +1,7 @@
 """A plan of many partitions in many datasets: time and memory from ten thousand to ten millions.
 
 There is no data, but all that a plan looks at: the tables, and control with a part a partition. A
-month has just begun, and what has come of age is due: one partition in a hundred.
+month has just begun, and what has come of age is due: one partition in 140.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _make(place: Path, partitions: int, datasets: int) -> tuple[float, float, in
             "INSERT INTO isotherm.parts SELECT md5(i::VARCHAR), 'd' || (i // ?), "
             "strftime(day, '%Y-%m-%d'), tier, tier, 'd' || (i // ?) || '/' || i || '.parquet', "
             "100000 + i % 7, 5000000 + i % 1000, sha256(i::VARCHAR), day, NULL, NULL, NULL FROM ("
-            # Of every hundred, one has come of age.
+            # Of every 140, one has come of age.
             "SELECT i, age, TIMESTAMP '2026-06-01' - to_days(31 + age) AS day, CASE "
             "WHEN i % 100 = 0 AND age >= 269 THEN 'STANDARD' WHEN age < 269 THEN 'STANDARD' "
             "WHEN age < 569 THEN 'STANDARD_IA' ELSE 'GLACIER' END AS tier "

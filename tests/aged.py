@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +13,11 @@ import pytest
 import isotherm
 from ageing import Clock
 from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError
 from isotherm.model.period import Duration, Period, between
 from isotherm.opening import init_lake
 
+Rows = list[tuple[object, ...]]
 NOW = datetime(2020, 1, 15)
 ARCHIVED = tuple(str(p) for p in (*between("2018-01..2018-04"), *between("2018-06..2018-12")))
 """The months that a query may not read. 2018-05 is restored, 2019-01 to 2019-09 are cold."""
@@ -92,6 +94,15 @@ def make(folder: Path, clock_type: str) -> Aged:
     )
     session.close()
     return Aged(lake, clock_type)
+
+
+def reached(ask: Callable[[], Rows]) -> tuple[set[Period], Rows]:
+    """Return the archived months for which a query is refused, or else its rows."""
+    try:
+        return set(), ask()
+    except ArchivedError as error:
+        spans = [f"{first}..{last}" for _, first, last in error.partitions]
+        return {period for text in spans for period in between(text)}, []
 
 
 def same(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> bool:

@@ -10,8 +10,8 @@ import pytest
 
 import isotherm
 from aged import Aged
-from ageing import Clock
-from conftest import run_sql
+from ageing import SOME_MONTHS, Clock, age, policy
+from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.opening import init_lake
@@ -256,3 +256,16 @@ def test_the_warehouses_file_may_have_any_name(tmp_path: Path) -> None:
             'CREATE TABLE made AS SELECT now() AS "at"',
         )
         assert one(lake, 'SELECT id FROM "my warehouse.2".taxi.green') == 1
+
+
+def test_a_schema_may_be_written_in_other_letters_in_the_config(make_lake: MakeLake) -> None:
+    config = policy(STANDARD="3 months").replace('table = "trips"', 'table = "Arch.Rides"')
+    lake = make_lake(config, clock=Clock())
+    run_sql(
+        lake,
+        "CREATE SCHEMA arch",
+        f"CREATE TABLE arch.rides AS SELECT i AS id, {SOME_MONTHS} FROM range(70) t(i)",
+    )
+    age(lake)
+    for name in ("trips", "arch.rides", "ARCH.rides", "rides"):
+        assert lake.sql(f"SELECT count(*) FROM {name}").fetchall() == [(70,)], name

@@ -117,6 +117,8 @@ def test_what_is_only_shown_is_taken_out(session: DuckDBSession) -> None:
         "INTERVAL 1 MONTH <> INTERVAL 30 DAY",
         "2147483647 + 1 < 0",
         "1 = '1'",
+        "current_date > '2020-01-01 12:00:00'",
+        "current_date || 'a' LIKE '%a'",
         "id::INTEGER = 2 AND fare > 2.5",
         "CAST(1.5 AS INT) = 1",
         "CAST(1.5 AS DECIMAL) = 2",

@@ -176,6 +176,7 @@ def sweep_copies(ports: Ports) -> None:
 
     """
     oldest = f"{datetime.now(UTC) - COPIES_KEPT:%Y%m%dT%H%M%S}"
+    ports.storage.unstage(QUERIES, "", before=oldest)
     for location in tuple(ports.storage.list(QUERIES)):
         if location.key < oldest:
             ports.storage.remove(location)

@@ -93,12 +93,16 @@ class Places:
         own = self._named.schemas
         if DATASETS in made:
             yield quote(catalog, DATASETS)
-        for schema in (*own, *sorted(made - set(own) - {DATASETS, HOT})):
-            if schema in made or schema == "main":
-                yield quote(catalog, schema)
-            if schema in own:
-                yield quote(self._tx.alias, schema)
-        if HOT in made and HOT not in own:  # last: its names are asked for with the schema
+        # A config may write a schema in other letters than the warehouse does.
+        here = {schema.casefold(): schema for schema in made}
+        others = here.keys() - {schema.casefold() for schema in own}
+        for schema in own:
+            if schema.casefold() in here or schema == "main":
+                yield quote(catalog, here.get(schema.casefold(), schema))
+            yield quote(self._tx.alias, schema)
+        for name in sorted(others - {DATASETS, HOT}):
+            yield quote(catalog, here[name])
+        if HOT in made and HOT in others:  # last: its names are asked for with the schema
             yield quote(catalog, HOT)
 
     @cached_property

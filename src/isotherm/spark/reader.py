@@ -251,7 +251,7 @@ class _Rows:
         for own in [schemas[schema]] if schema in schemas else [] if schema else owned.schemas:
             for data in self._plan.wholes:
                 table = data.dataset.table
-                if (table.schema, table.name.casefold()) == (own, name):
+                if (table.schema.casefold(), table.name.casefold()) == (own.casefold(), name):
                     return self._whole(data)
             for other_schema, other in owned.tables:
                 if other_schema == own and other.casefold() == name:

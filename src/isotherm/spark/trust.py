@@ -328,7 +328,9 @@ def _text_of(node: Node) -> str:
 
 
 def _has_column(node: Node) -> bool:
-    return any(found.get("class") == "COLUMN_REF" for found in nodes(node))
+    """Say whether an expression hangs on a row: one of constants and the time alone is computed."""
+    columns = (found for found in nodes(node) if found.get("class") == "COLUMN_REF")
+    return any(str(found["column_names"][-1]).casefold() not in _NOW for found in columns)
 
 
 def _holds(one: Splice, other: Splice) -> bool:

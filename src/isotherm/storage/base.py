@@ -183,8 +183,13 @@ class Storage(Protocol):
         """Return a path that the engine writes the object to; it is not there before `publish`."""
         ...
 
-    def unstage(self, tier: str, prefix: str) -> None:
-        """Remove what was staged below a folder and not published; who is just at it fails."""
+    def unstage(self, tier: str, prefix: str, before: str = "") -> None:
+        """Remove what was staged below a folder and not published; who is just at it fails.
+
+        Args:
+            before: Only what has a name that comes before this one.
+
+        """
         ...
 
     def publish(self, location: Location) -> Stored:

@@ -109,11 +109,12 @@ class FolderStorage:
             staged.write_bytes(b"")
         return str(staged)
 
-    def unstage(self, tier: str, prefix: str) -> None:
+    def unstage(self, tier: str, prefix: str, before: str = "") -> None:
         """Remove what was staged below a folder and not published."""
         folder = self._tiers.get(tier, self.root / tier) / prefix
         for staged in folder.rglob(f"*{STAGED}"):
-            staged.unlink(missing_ok=True)
+            if not before or staged.name < before:
+                staged.unlink(missing_ok=True)
 
     def publish(self, location: Location) -> Stored:
         """Sync the staged file and rename it to its name."""

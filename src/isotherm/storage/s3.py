@@ -102,7 +102,7 @@ class S3Storage:
         staged.write_bytes(b"")
         return str(staged)
 
-    def unstage(self, tier: str, prefix: str) -> None:
+    def unstage(self, tier: str, prefix: str, before: str = "") -> None:
         """Do nothing: what is staged lies in a folder of this process."""
 
     def publish(self, location: Location) -> Stored:
