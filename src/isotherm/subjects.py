@@ -12,7 +12,6 @@ from .model.dataset import Dataset
 from .model.part import Inventory
 from .model.period import Period
 from .plan.due import stretches
-from .plan.plan import SMALL_BYTES
 from .plan.planner import Subject
 from .warehouse.base import Transaction
 
@@ -58,7 +57,7 @@ def due(tx: Transaction, datasets: Sequence[Dataset], as_of: datetime) -> list[S
         tx,
         {d.name: stretches(d.policy, Period.of(as_of, d.unit)) for d in datasets},
         wanted,
-        {d.name: (SMALL_BYTES, d.compact_min_objects) for d in datasets if d.compact_min_objects},
+        {d.name: (d.small_bytes, d.compact_min_objects) for d in datasets if d.compact_min_objects},
     )
     return [
         Subject(

@@ -101,11 +101,11 @@ def applied(what: Subject, plan: Plan, now: datetime = NOW) -> Subject:
     """Return the dataset as it is after a plan's moves."""
     inventory = what.inventory
     for move in plan.moves:
-        inventory = after(inventory, move, now)
+        inventory = after(inventory, move, now, what)
     return replace(what, inventory=inventory)
 
 
-def after(inventory: Inventory, move: Move, now: datetime) -> Inventory:
+def after(inventory: Inventory, move: Move, now: datetime, before: Subject) -> Inventory:
     """Do what a move does; what a real one would refuse to do fails here, too."""
     rows = {item.period: item for item in inventory.hot}
     parts = list(inventory.parts)
@@ -113,13 +113,18 @@ def after(inventory: Inventory, move: Move, now: datetime) -> Inventory:
     mine = [p for p in parts if p.period in periods and p.tier == move.source]
     others = [p for p in parts if p not in mine]
     if move.kind in (Kind.UNLOAD, Kind.APPEND):
-        parts += [_written(rows.pop(period), move.target, now) for period in move.periods]
+        parts += [_written(rows.pop(period), move.target, now, before) for period in move.periods]
     elif move.kind is Kind.EXPIRE:
         rows = {period: item for period, item in rows.items() if period not in periods}
         parts = [p for p in parts if p.period not in periods]
     elif move.kind is Kind.RESTORE:
         assert mine
         parts = others + [_opened(p, move.until) for p in mine]
+    elif move.kind is Kind.COMPACT:
+        small = [p for p in mine if p.bytes < before.dataset.small_bytes]
+        parts = [p for p in parts if p not in small]
+        for period in move.periods:
+            parts.append(_merged([p for p in small if p.period == period], now))
     elif move.source == move.target:
         over = [p for p in mine if p.restored]
         assert over
@@ -141,8 +146,16 @@ def after(inventory: Inventory, move: Move, now: datetime) -> Inventory:
     return Inventory(inventory.dataset, tuple(rows.values()), tuple(parts), inventory.ageless)
 
 
-def _written(item: HotPartition, tier: Tier, now: datetime) -> Part:
-    return part(str(item.period), tier.name, item.rows, max(1, item.bytes // 2), created=now)
+def _written(item: HotPartition, tier: Tier, now: datetime, before: Subject) -> Part:
+    """Return what was written: as much as was expected."""
+    size = before.sizes.as_object(item.rows, item.bytes)
+    return part(str(item.period), tier.name, item.rows, size, created=now)
+
+
+def _merged(small: list[Part], now: datetime) -> Part:
+    assert len(small) > 1
+    rows, size = sum(p.rows for p in small), sum(p.bytes for p in small)
+    return part(str(small[0].period), small[0].tier.name, rows, size, created=now)
 
 
 def _opened(p: Part, until: datetime | None) -> Part:
@@ -188,6 +201,7 @@ def worlds(draw: st.DrawFn, units: st.SearchStrategy[Unit] = UNITS) -> Subject:
         by_rules=draw(st.booleans()),
         append_min_rows=draw(st.sampled_from([1, 1_000])),
         settle=draw(st.sampled_from([None, Duration.parse("3 days")])),
+        compact_min_objects=draw(st.sampled_from([0, 2, 3])),
     )
     last = Period.of(NOW, unit)
     items: list[HotPartition | Part] = []

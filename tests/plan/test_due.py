@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,11 +51,9 @@ def test_stretches_are_the_tiers_of_the_policy(data: st.DataObject, unit: object
         assert tier == policy.tier_at(period, as_of).name
 
 
-@given(worlds(), st.none() | st.integers(2, 4), st.integers(0, 800), st.booleans())
-def test_it_is_the_plan_of_everything(
-    lake: Lake, world: Subject, least: int | None, days: int, even: bool
-) -> None:
-    dataset = replace(world.dataset, compact_min_objects=least)
+@given(worlds(), st.integers(0, 800), st.booleans())
+def test_it_is_the_plan_of_everything(lake: Lake, world: Subject, days: int, even: bool) -> None:
+    dataset = world.dataset
     as_of = NOW + timedelta(days=days)
     plans = []
     with suppress(_UndoneError), lake.warehouse.transaction() as tx:

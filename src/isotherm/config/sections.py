@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from ..model.address import Address
 from ..model.clock import ClockUnit
-from ..model.dataset import OBJECT_BYTES
+from ..model.dataset import COMPACT_OBJECTS, OBJECT_BYTES
 from ..model.period import Duration, Unit, as_instant, moment
 from ..model.schema import cold_type
 from ..model.words import nearest
@@ -81,6 +81,12 @@ def _sorting(columns: tuple[str, ...]) -> tuple[str, ...]:
             column = _SORTED.sub("", name)
             raise ValueError(f"rows are sorted upwards; write the column alone: {written(column)}")
     return columns
+
+
+def _several(number: int) -> int:
+    if number < 0 or number == 1:
+        raise ValueError("write how many objects become one, 2 or more, or 0 for never")
+    return number
 
 
 def _instant(value: object) -> datetime:
@@ -236,10 +242,10 @@ class DatasetSection(_Section):
     earliest: Instant | None = None
     latest: Instant | None = None
     settle: AnyDuration | None = None
-    order_by: Annotated[Columns, AfterValidator(_sorting)] = ()
+    order_by: Annotated[Columns, AfterValidator(_sorting)] | None = None
     append_min_rows: int = Field(default=1, ge=1)
     append_max_age: AnyDuration = Duration(seconds=7 * 86_400)
-    compact_min_objects: int | None = Field(default=None, ge=2)
+    compact_min_objects: Annotated[int, AfterValidator(_several)] = COMPACT_OBJECTS
     target_object_bytes: int = Field(default=OBJECT_BYTES, ge=1)
     cast: Annotated[dict[str, str], AfterValidator(_cold_types)] = Field(default_factory=dict)
     transition: Literal["direct", "lifecycle"] = "direct"

@@ -11,7 +11,6 @@ from ..model.errors import RequestError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.schema import Column, names_now
-from ..plan.plan import SMALL_BYTES
 from .base import Act, leaving
 from .checking import verify_objects
 
@@ -39,7 +38,8 @@ class Compact(Act):
     @property
     def sources(self) -> tuple[Part, ...]:
         """The small parts of its tier."""
-        return tuple(part for part in super().sources if part.bytes < SMALL_BYTES)
+        least = self.dataset.small_bytes
+        return tuple(part for part in super().sources if part.bytes < least)
 
     def locations(self) -> tuple[Location, ...]:
         """Return one new object a period."""
@@ -97,7 +97,9 @@ class Compact(Act):
         there = {id_ for found in session.parquet_columns_of(urls).values() for id_ in found}
         columns = {id_: column for id_, column in self._catalogued.items() if id_ in there}
         source = f"SELECT * FROM {session.parquet(urls, columns)}"
-        order = self._called(self.dataset.order_by or (self.dataset.clock,), columns.values())
+        order_by = self.dataset.order_by
+        sorted_by = (self.dataset.clock,) if order_by is None else order_by
+        order = self._called(sorted_by, columns.values())
         rows = session.copy(
             f"{source} ORDER BY {listed(order)}" if order else source,
             storage.stage(target),

@@ -8,6 +8,7 @@ from functools import cached_property
 from ..catalog.iceberg import lost
 from ..control import pins
 from ..control.inventory import clock_of
+from ..engine.filters import GROUP_ROWS
 from ..engine.sql import instant, listed, quote
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
@@ -113,8 +114,8 @@ class Unload(Act):
         """Write one object; a stretch of a period that has no rows has none."""
         storage, location = self.ports.storage, self._target(period, number)
         select = f"{self.hot_rows([period])}{self._stretch(period, number)}"
-        if self.dataset.order_by:
-            select += f" ORDER BY {listed(self.dataset.order_by)}"
+        if self._order:
+            select += f" ORDER BY {listed(self._order)}"
         notes = self.notes(period)
         staged, sought = storage.stage(location), self.dataset.subject
         rows = self.tx.session.copy(select, staged, field_ids, notes, sought=sought)
@@ -122,6 +123,18 @@ class Unload(Act):
             storage.remove(location)
             return None
         return self.new_part(period, storage.publish(location), rows, number)
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        """What sorts an object's rows: by default the clock, unless they lie about so."""
+        if self.dataset.order_by is not None or self.move.rows <= GROUP_ROWS * len(
+            self.move.periods
+        ):
+            return self.dataset.order_by or ()
+        name = quote(self.dataset.clock)
+        number = name if clock_of(self.dataset, self.columns).unit else f"epoch({name})"
+        scattered = self.tx.scattered(self.dataset.table, self.condition(), number)
+        return (self.dataset.clock,) if scattered else ()
 
     def _stretch(self, period: Period, number: int) -> str:
         """Return what else the rows of a period's n-th object meet: each has as much time."""

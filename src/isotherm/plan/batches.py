@@ -19,8 +19,8 @@ _STAGES = {
     Kind.UNLOAD: 3,
     Kind.ERASE: 2,
     Kind.CORRECT: 2,
-    Kind.COMPACT: 2,
     Kind.EXPIRE: 3,
+    Kind.COMPACT: 4,
 }
 
 
@@ -28,7 +28,8 @@ def batched(moves: Iterable[Move], bytes_at_most: int = BATCH_BYTES) -> list[Mov
     """Join moves that do the same for the same reason.
 
     A partition's own moves keep their order: what makes readable comes first, then what goes to a
-    warmer tier, then late rows, then what goes to a colder one or ends.
+    warmer tier, then late rows, then what goes to a colder one or ends; many small objects become
+    one at last.
 
     Args:
         bytes_at_most: What is read is more than this only where it is one partition's.

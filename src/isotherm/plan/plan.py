@@ -52,9 +52,6 @@ def faster(speed: str, than: str | None) -> bool:
     return than is not None and SPEEDS.index(speed) > SPEEDS.index(than)
 
 
-SMALL_BYTES = 64 * 2**20
-"""Objects as large as this are left as they are: else a few late rows would write all anew."""
-
 OF_PEOPLE = frozenset({Kind.ERASE, Kind.CORRECT})
 """Moves that serve somebody's request about their records."""
 

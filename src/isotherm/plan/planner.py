@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import groupby
 
-from ..cost.dollars import Dollars
+from ..cost.dollars import Dollars, Size
 from ..cost.prices import PriceBook
 from ..cost.sizes import Sizes
 from ..model.dataset import Dataset
@@ -19,9 +18,10 @@ from ..model.policy import Rule
 from ..model.request import Request, RequestKind
 from ..model.tier import EXPIRED, HOT, Tier, rules_move
 from .batches import batched
+from .compacting import by_tier, lying_after
 from .economics import Economics
 from .fetching import restore_move
-from .plan import SMALL_BYTES, Cause, Kind, Move, Plan, Refusal, state_of, terms_of
+from .plan import Cause, Kind, Move, Plan, Refusal, state_of, terms_of
 
 READING_TIME = timedelta(days=1)
 """How long an archived partition is restored for on its way elsewhere, or to be written anew."""
@@ -129,7 +129,8 @@ class _Planner:
         moves: list[Move] = []
         refused: list[Refusal] = []
         for partition in self.subject.inventory:
-            for item in self._of(partition):
+            planned = list(self._of(partition))
+            for item in (*planned, *self._compacts(partition, planned)):
                 if isinstance(item, Refusal):
                     refused.append(item)
                 else:
@@ -150,7 +151,7 @@ class _Planner:
             rule = classes[-1]  # what is held goes where it would be without its end
             due = rule.tier
         colder: list[Move | Refusal] = []
-        for tier, parts in _by_tier(partition.parts):
+        for tier, parts in by_tier(partition.parts).items():
             if due.rank < tier.rank:
                 yield from self._warmer(partition, parts, tier, due, rule)
             else:
@@ -158,7 +159,6 @@ class _Planner:
                 if rule and due != tier:
                     colder += self._colder(partition, parts, tier, rule)
                 else:
-                    yield from self._compacts(partition, parts, tier)
                     colder += self._returns(partition, parts, tier)
         if partition.hot and rule and not partition.parts:
             yield self._judged(self._leave(partition.hot, rule), partition)
@@ -236,17 +236,22 @@ class _Planner:
             yield from self._returns(partition, parts, tier)
 
     def _compacts(
-        self, partition: Partition, parts: list[Part], tier: Tier
+        self, partition: Partition, planned: Sequence[Move | Refusal]
     ) -> Iterator[Move | Refusal]:
-        """Make many objects of a tier one: late rows that have followed leave small ones."""
-        least = self.dataset.compact_min_objects
-        small = [part for part in parts if part.bytes < SMALL_BYTES]
-        if least is None or len(small) < least or tier.archived:
+        """Make many objects of a tier one, as late rows leave them, after all other moves."""
+        least, at_most = self.dataset.compact_min_objects, self.dataset.target_object_bytes
+        hot = partition.hot
+        written = self.economics.as_objects(hot, at_most) if hot else Size(0, 0)
+        if not least or len(partition.parts) + written.objects < least:
             return
-        if dollars := self.economics.compact(small, tier):
-            reason = f"{len(small)} small objects; compact_min_objects = {least}"
-            move = self._move(Kind.COMPACT, small, tier, tier, reason)
-            yield self._judged(replace(move, dollars=dollars), partition)
+        for tier, parts in lying_after(partition, planned, written, self.now).items():
+            small = [part for part in parts if part.bytes < self.dataset.small_bytes]
+            if tier.archived or len(small) < least:
+                continue
+            if dollars := self.economics.compact(small, tier):
+                reason = f"{len(small)} small objects; compact_min_objects = {least}"
+                move = self._move(Kind.COMPACT, small, tier, tier, reason)
+                yield self._judged(replace(move, dollars=dollars), partition)
 
     def _opened(self, partition: Partition, closed: list[Part], reason: str) -> Move | Refusal:
         """Have archived parts made readable, so that they can be copied elsewhere."""
@@ -371,9 +376,3 @@ class _Planner:
             len(parts),
             Dollars(0.0, 0.0),
         )
-
-
-def _by_tier(parts: Sequence[Part]) -> list[tuple[Tier, list[Part]]]:
-    """Return a partition's parts by their tier, the hottest first."""
-    ordered = sorted(parts, key=lambda part: part.tier.rank)
-    return [(tier, list(group)) for tier, group in groupby(ordered, lambda part: part.tier)]

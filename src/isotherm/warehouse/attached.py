@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from ..engine.base import Row
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.failures import Failure, failure, words
+from ..engine.filters import GROUP_ROWS
 from ..engine.sql import listed, quote, text
 from ..model.correction import NewValues
 from ..model.dataset import TableName
@@ -19,6 +20,9 @@ from ..model.period import Period
 from ..model.schema import Column
 from .lease import always
 from .server import Server
+
+SCATTERED = 2.0
+"""So many row groups would hold rows of one time, on average."""
 
 
 class AttachedTransaction(ABC):
@@ -68,6 +72,18 @@ class AttachedTransaction(ABC):
 
     def take(self, table: TableName, condition: str, rows: int) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: what the engine has itself needs no copy."""
+
+    def scattered(self, table: TableName, condition: str, number: str) -> bool:
+        """See `warehouse.base.Transaction`; rows in order fill the whole stretch once."""
+        if any(column.name.lower() == "rowid" for column in self.columns(table)):
+            return False  # the table's own hides where a row lies
+        rows = self.session.execute(
+            "SELECT sum(b - a) > ? * (max(b) - min(a)) FROM "
+            f"(SELECT min({number}) AS a, max({number}) AS b FROM {self.relation(table)} "
+            f"WHERE {condition} GROUP BY rowid // {GROUP_ROWS})",
+            [SCATTERED],
+        )
+        return bool(rows[0][0])
 
     @abstractmethod
     def fence(self, table: TableName, select: str) -> Digest:

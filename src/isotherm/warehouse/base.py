@@ -59,6 +59,17 @@ class Transaction(Protocol):
         """
         ...
 
+    def scattered(self, table: TableName, condition: str, number: str) -> bool:
+        """Say whether the rows that meet `condition` lie far from an order.
+
+        Those do not of which it cannot be told, or which are too few for it to matter.
+
+        Args:
+            number: By what they would be ordered, as SQL.
+
+        """
+        ...
+
     def fence(self, table: TableName, select: str) -> Digest:
         """Make sure that what this transaction deletes is what it has read.
 

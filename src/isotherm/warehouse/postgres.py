@@ -220,6 +220,10 @@ class PostgresTransaction(Connection, AttachedTransaction):
         )
         self._held[table] = held
 
+    def scattered(self, table: TableName, condition: str, number: str) -> bool:
+        """See `warehouse.base.Transaction`; of rows that are not held it cannot be told."""
+        return table in self._held and super().scattered(table, condition, number)
+
     def relation(self, table: TableName) -> str:
         """Return the table's name as SQL of the session, or that of the rows that are held."""
         return self._held.get(table) or super().relation(table)
