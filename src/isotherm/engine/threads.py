@@ -1,17 +1,21 @@
-"""Work on several things at a time, each on a session of its own."""
+"""Work on several things at a time: in the engine, or beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from .base import Session
 
 AT_ONCE = 2
 """The engine keeps all cores busy with one statement; a second one fills the gaps between them."""
+
+WAITING = 8
+"""So many requests to a store at a time: most of each is waiting, for the network or a disk."""
 
 INTERVAL = 0.2
 """Seconds between two interrupts: one may come between two statements."""
@@ -61,6 +65,61 @@ def each(
         pool.shutdown()
         for one in sessions:
             one.close()
+
+
+@contextmanager
+def behind(work: Callable[[Item], Result], many: int) -> Iterator[Callable[[Item], Future[Result]]]:
+    """Do some work on things of a store while the caller goes on; all of it is done at the end.
+
+    One that fails fails the block, and no more are begun. Who would begin more than can be worked
+    on waits. Nobody is at work any more when the block has ended, however it ends.
+
+    Args:
+        many: So many things there will be; one alone is worked on at once, by the caller.
+
+    Yields:
+        What begins the work on a thing, and returns what will be its result.
+
+    """
+    if many <= 1:
+        yield lambda item: _done(work(item))
+        return
+    free, failed = BoundedSemaphore(WAITING), SimpleQueue[BaseException]()
+    futures: list[Future[Result]] = []
+    pool = ThreadPoolExecutor(WAITING)
+
+    def act(item: Item) -> Result:
+        try:
+            return work(item)
+        except BaseException as error:
+            failed.put(error)
+            raise
+        finally:
+            free.release()
+
+    def begin(item: Item) -> Future[Result]:
+        free.acquire()
+        if not failed.empty():
+            raise failed.get()
+        futures.append(pool.submit(act, item))
+        return futures[-1]
+
+    try:
+        yield begin
+        for future in futures:
+            future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _end(futures, ())
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _done(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
 
 
 def _end(futures: Sequence[Future[Result]], sessions: Sequence[Session]) -> None:

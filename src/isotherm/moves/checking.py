@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from ..engine.threads import behind
 from ..model.errors import VerifyError
 from ..model.part import Part
 from ..storage.base import Storage
 
 
-def verify_objects(storage: Storage, parts: Iterable[Part]) -> None:
+def verify_objects(storage: Storage, parts: Sequence[Part]) -> None:
     """Check that what lies at each part's readable place has its recorded SHA-256.
 
     Raises:
         VerifyError: an object has other bytes.
 
     """
-    for part in parts:
+
+    def check(part: Part) -> None:
         if storage.sha256(part.readable_location) != part.sha256:
             raise other_bytes(part)
+
+    with behind(check, len(parts)) as begin:
+        for part in parts:
+            begin(part)
 
 
 def other_bytes(part: Part) -> VerifyError:

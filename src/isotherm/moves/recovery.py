@@ -15,6 +15,7 @@ from ..backup.copies import manifest_of
 from ..catalog.iceberg import Pin, lost
 from ..control import datasets, intents, journal, parts, pins, removals
 from ..control.intents import Intent
+from ..engine.threads import behind
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
 from ..model.part import QUERIES, Location
@@ -246,7 +247,14 @@ def _remove_all(ports: Ports, locations: Iterable[Location]) -> None:
         StorageError: one could not be removed.
 
     """
-    failures = {item: _failure(partial(ports.storage.remove, item)) for item in locations}
+
+    def removed(item: Location) -> IsothermError | None:
+        return _failure(partial(ports.storage.remove, item))
+
+    items = list(locations)
+    with behind(removed, len(items)) as remove:
+        futures = [remove(item) for item in items]
+    failures = {item: future.result() for item, future in zip(items, futures, strict=True)}
     if gone := [item for item, failure in failures.items() if not failure]:
         with ports.warehouse.transaction(control_only=True) as tx:
             removals.done(tx, gone)

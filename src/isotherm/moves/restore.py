@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 
 from ..control import requests
+from ..engine.threads import behind
 from ..model.errors import PendingError, RequestError, StorageError
 from ..model.part import Location, Part
 from ..model.request import RequestKind
@@ -27,14 +28,15 @@ class Restore(Act):
     def copy(self) -> None:
         """Have the store fetch each object, once."""
         self._ask()
-        fetched: list[Part] = []
-        kept: list[Part] = []
-        for part in self.sources:
-            if part.restored is None:
-                fetched.append(self._fetched(part, len(fetched), self._until))
-            else:
-                until = max(self._until, part.restored_until or self._until)
-                kept.append(replace(part, restored_until=until))
+        closed = [part for part in self.sources if part.restored is None]
+        with behind(self._fetched, len(closed)) as fetch:
+            futures = [fetch(item) for item in enumerate(closed)]
+        fetched = [future.result() for future in futures]
+        kept = [
+            replace(part, restored_until=max(self._until, part.restored_until or self._until))
+            for part in self.sources
+            if part.restored is not None
+        ]
         self.change = Change(
             add=(*fetched, *kept),
             remove=self.sources,
@@ -58,26 +60,28 @@ class Restore(Act):
 
         """
         wanted = [part.location for part in self.sources if part.restored is None]
-        waiting, failures = 0, []
-        for location in wanted:
+        days = self.move.kept_days(self.ports.clock())
+        again = any(faster(self.move.speed, speed) for speed in self._speeds)
+
+        def is_readable(location: Location) -> bool | StorageError:
+            """Have the store fetch an object, unless it does so at this speed already."""
             try:
-                waiting += not self._is_readable(location)
+                return self.ports.storage.restore(location, self.move.speed, days, again=again)
             except StorageError as error:
-                failures.append(error)
-        for failure in failures:
-            raise failure
-        if waiting:
+                return error
+
+        with behind(is_readable, len(wanted)) as asked:
+            futures = [asked(location) for location in wanted]
+        answers = [future.result() for future in futures]
+        for answer in answers:
+            if isinstance(answer, StorageError):
+                raise answer
+        if waiting := answers.count(False):
             raise PendingError(
                 f"{waiting} of {len(wanted)} objects of {self.move.span} are still being "
                 f"restored from {self.move.source}",
                 hint="They were asked for, once. Run the same command again when that is done.",
             )
-
-    def _is_readable(self, location: Location) -> bool:
-        """Have the store fetch an object, unless it does so at this speed already."""
-        days = self.move.kept_days(self.ports.clock())
-        again = any(faster(self.move.speed, speed) for speed in self._speeds)
-        return self.ports.storage.restore(location, self.move.speed, days, again=again)
 
     @cached_property
     def _speeds(self) -> tuple[str | None, ...]:
@@ -94,7 +98,8 @@ class Restore(Act):
             raise RequestError(f"{self.move} says no time until when it is restored")
         return self.move.until
 
-    def _fetched(self, part: Part, number: int, until: datetime) -> Part:
+    def _fetched(self, item: tuple[int, Part]) -> Part:
+        number, part = item
         target = self._copy_of(part, number)
         self.ports.storage.copy(part.location, target, part.sha256)
-        return replace(part, restored=target, restored_until=until)
+        return replace(part, restored=target, restored_until=self._until)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..engine.threads import behind
 from ..model.errors import RequestError
 from ..model.part import Location, Part
 from .base import Act, Change, copies, leaving, without_restore
@@ -43,7 +44,9 @@ class Retier(Act):
         if self.move.by_rule:
             self.change = self._handed_over(parts)
             return
-        moved = tuple(self._copied(part, number) for number, part in enumerate(parts))
+        with behind(self._copied, len(parts)) as copied:
+            futures = [copied(item) for item in enumerate(parts)]
+        moved = tuple(future.result() for future in futures)
         seen = () if self.move.target.archived else tuple(part.location for part in moved)
         self.change = replace(leaving(parts), add=moved, register=seen)
 
@@ -69,7 +72,8 @@ class Retier(Act):
     def _target(self, part: Part, number: int) -> Location:
         return self.new_location(self.move.target.name, part.period, number)
 
-    def _copied(self, part: Part, number: int) -> Part:
+    def _copied(self, item: tuple[int, Part]) -> Part:
+        number, part = item
         if not part.readable_at(self.ports.clock()):
             raise RequestError(f"{part.location} is archived and has to be restored first")
         stored = self.ports.storage.copy(

@@ -8,8 +8,10 @@ from functools import cached_property
 from ..catalog.iceberg import lost
 from ..control import pins
 from ..control.inventory import clock_of
+from ..engine.base import Session
 from ..engine.filters import GROUP_ROWS
 from ..engine.sql import instant, listed, quote
+from ..engine.threads import behind, each
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
@@ -47,8 +49,17 @@ class Unload(Act):
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)
         check_casts(self)
-        written = (self._write(period, number, field_ids) for period, number in self._pieces)
-        parts = tuple(part for part in written if part)
+        many = self._many * len(self.move.periods)
+        with behind(self.ports.storage.publish, many) as publish:
+            written = [
+                (piece, rows, publish(self._target(*piece)))
+                for piece in self._pieces
+                if (rows := self._write(*piece, field_ids))
+            ]
+        parts = tuple(
+            self.new_part(period, stored.result(), rows, number)
+            for (period, number), rows, stored in written
+        )
         seen = () if self.move.target.archived else tuple(part.location for part in parts)
         self.change = Change(add=parts, register=seen)
 
@@ -58,16 +69,17 @@ class Unload(Act):
         The fence holds the hash against the warehouse's rows when nobody can change them any more;
         where there is no fence, it is done here.
         """
-        for part in self.change.add:
-            cold = self._digest(part)
+        parts = self.change.add
+        for part, cold in zip(parts, each(self.tx.session, self._digest, parts), strict=True):
             self._cold[part.period] = self._cold.get(part.period, Digest(0, 0, 0)) + cold
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
         if self.ports.exclusive:
             self.compare()
-        for part in self.change.add:  # once in an archive, nothing can be read back
-            self.ports.storage.settle(part.location)
+        with behind(self.ports.storage.settle, len(parts)) as settle:
+            for part in parts:  # once in an archive, nothing can be read back
+                settle(part.location)
 
     def compare(self) -> None:
         """Hold each object against the rows of this snapshot."""
@@ -81,9 +93,9 @@ class Unload(Act):
         """Delete what was copied."""
         delete_moved(self)
 
-    def _digest(self, part: Part) -> Digest:
-        source = self.tx.session.parquet([self.ports.storage.url(part.location)])
-        return self.tx.session.digest(f"SELECT {selected(self.cold)} FROM {source}")
+    def _digest(self, session: Session, part: Part) -> Digest:
+        source = session.parquet([self.ports.storage.url(part.location)])
+        return session.digest(f"SELECT {selected(self.cold)} FROM {source}")
 
     def _unequal(self, part: Part, what: str) -> VerifyError:
         return VerifyError(
@@ -110,8 +122,8 @@ class Unload(Act):
         ids = {column.name: id_ for id_, column in catalog.columns(name).items()}
         return {column.name: ids[column.name] for column in self.cold}
 
-    def _write(self, period: Period, number: int, field_ids: dict[str, int]) -> Part | None:
-        """Write one object; a stretch of a period that has no rows has none."""
+    def _write(self, period: Period, number: int, field_ids: dict[str, int]) -> int:
+        """Write one object, and return its rows; a stretch of a period that has none has none."""
         storage, location = self.ports.storage, self._target(period, number)
         select = f"{self.hot_rows([period])}{self._stretch(period, number)}"
         if self._order:
@@ -121,8 +133,7 @@ class Unload(Act):
         rows = self.tx.session.copy(select, staged, field_ids, notes, sought=sought)
         if not rows:
             storage.remove(location)
-            return None
-        return self.new_part(period, storage.publish(location), rows, number)
+        return rows
 
     @cached_property
     def _order(self) -> tuple[str, ...]:
