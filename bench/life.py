@@ -134,7 +134,7 @@ def _live(folder: Path, ours: Side, plain: Side, rows: int, times: int, *, archi
         _write(file, rows, number)
         late = data.few(max(rows // LATE, 1), 28, start=f"{start_of(number):%F}", first=rows)
         acts: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
-            ("load", ("load", file), ("load", file)),
+            ("load" if archive else "", ("load", file), ("load", file)),  # nothing goes to a store
             ("unload", ("apply", number + 1), ("unload", number)),
             ("", ("fill", late), ("fill", late)),
             ("append", ("apply", number + 1), ("unload", number)),

@@ -46,13 +46,13 @@ def measure_full(folder: Path) -> Found:
     return curve(folder / "months", FULL_MONTHS)
 
 
-def curve(folder: Path, lengths: Sequence[int], rows: int = ROWS) -> Found:
+def curve(folder: Path, lengths: Sequence[int], rows: int = ROWS, ends: int = ENDS) -> Found:
     """Let tables grow to several lengths."""
     found: list[Ratio | Point] = []
     ended: list[list[float]] = []
     for length in lengths:
         shutil.rmtree(folder, ignore_errors=True)
-        ours, plain = _grow(folder, length, rows)
+        ours, plain = _grow(folder, length, rows, ends)
         for line, taken in (("Isotherm", ours), ("by hand", plain)):
             seconds = [each for _, each in taken.pop("expire")]
             found.append(point_of("months-expire", line, length, seconds))
@@ -66,7 +66,7 @@ def curve(folder: Path, lengths: Sequence[int], rows: int = ROWS) -> Found:
     return [*found, ratio_of(what, [each / first for each in ended[-1]], FLAT)]
 
 
-def _grow(folder: Path, length: int, rows: int) -> tuple[Seconds, Seconds]:
+def _grow(folder: Path, length: int, rows: int, ends: int) -> tuple[Seconds, Seconds]:
     """Let one table grow, and then lose its first months."""
     policy = (
         f'STANDARD = "1 month"\nSTANDARD_IA = "{COLDER} months"\n'
@@ -78,7 +78,7 @@ def _grow(folder: Path, length: int, rows: int) -> tuple[Seconds, Seconds]:
         Side(ByIsotherm, folder / "lake", policy) as ours,
         Side(ByHand, folder / "plain") as plain,
     ):
-        for now in range(1, length + ENDS):
+        for now in range(1, length + ends):
             _fill(ours, plain, now - 1, rows)
             if now - 1 > LATE_BY:
                 _fill(ours, plain, now - 1 - LATE_BY, LATE, first=rows)
@@ -128,9 +128,9 @@ def _summed_up(ours: Seconds, plain: Seconds, length: int) -> Found:
     for side, taken in (("Isotherm", ours), ("by hand", plain)):
         for what, each in taken.items():
             for year in range(0, length, YEAR):
-                seconds = [s for now, s in each if year < now <= year + YEAR and now > 1]
+                place = min(year + YEAR, length)
+                seconds = [s for now, s in each if year < now <= place and now > 1]
                 if seconds:
-                    place = min(year + YEAR, length)
                     found.append(point_of(f"months-{what}", side, place, seconds))
     for what, each in ours.items():
         first = [s for now, s in each if 1 < now <= YEAR]  # the first of all imports

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import shutil
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
-from .ratio import Found
-
+Found = TypeVar("Found")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SAYS = ("no space left", "disk is full", "disk quota exceeded")
 """What DuckDB, SQLite, PostgreSQL and Isotherm say then; they hand on no number of an error."""
@@ -18,19 +19,21 @@ class FullDiskError(Exception):
     """There was no room left; its text says for what."""
 
 
-def told(act: Callable[[Path], Found], folder: Path) -> Found:
-    """Make a measurement, and tell the one failure that is not its own.
+def told(act: Callable[..., Found], *given: object) -> Found:
+    """Run an act in a process of its own; the error comes to who has started it as a text.
 
     Raises:
         FullDiskError: the disk was full.
+        RuntimeError: it failed otherwise; the text is the whole traceback.
 
     """
     try:
-        return act(folder)
+        return act(*given)
     except Exception as error:
         if is_full(error):
-            raise FullDiskError(f"{type(error).__name__}: {error}".splitlines()[0]) from None
-        raise
+            text = str(getattr(error, "message", error))  # without the hint: all is removed
+            raise FullDiskError(" ".join(text.split())) from None
+        raise RuntimeError(traceback.format_exc()) from None
 
 
 def is_full(error: BaseException) -> bool:

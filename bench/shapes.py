@@ -23,7 +23,7 @@ MONTHS = 12
 ROWS = 500_000
 """A month."""
 FULL_ROWS = 5_000_000
-TIMES = 7
+TIMES = 5
 SHAPES = {
     "count": "SELECT count(*) FROM {trips}",
     "selective filter": "SELECT * FROM {trips} WHERE {day} AND fare > 90",
@@ -39,8 +39,8 @@ FIRST = "first row"
 """Of all rows with all columns: how long until the first of them are there."""
 ALL = "SELECT * FROM {trips}"
 ZONES = "SELECT i::INTEGER AS zone, 'borough ' || i % 6 AS borough FROM range(263) t(i)"
-COLD = {"all hot": 0, "mixed": MONTHS // 2, "all cold": MONTHS}
-"""So many months are cold."""
+COLD = {"all hot": 0.0, "mixed": 0.5, "all cold": 1.0}
+"""What share of the months is cold."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ def measure_s3_full(folder: Path) -> Found:
     return on_s3(folder / "shapes-s3", FULL_ROWS)
 
 
-def curve(folder: Path, rows: int, times: int = TIMES) -> Found:
+def curve(folder: Path, rows: int, times: int = TIMES, months: int = MONTHS) -> Found:
     """Ask everybody everything, in turn."""
     shutil.rmtree(folder, ignore_errors=True)
-    base = _base(folder / "base.duckdb", rows)
+    base = _base(folder / "base.duckdb", rows, months)
     found: list[Ratio | Point] = []
-    for state, cold in COLD.items():
-        _make(folder / state, base, cold)
+    for state, share in COLD.items():
+        _make(folder / state, base, round(share * months))
     with (
         data.plain(base) as connection,
         isotherm.open(folder / "all cold" / "isotherm.toml") as cold_lake,
@@ -95,12 +95,12 @@ def curve(folder: Path, rows: int, times: int = TIMES) -> Found:
     return found
 
 
-def on_s3(folder: Path, rows: int, times: int = TIMES) -> Found:
+def on_s3(folder: Path, rows: int, times: int = TIMES, months: int = MONTHS) -> Found:
     """Ask a lake whose rows are all on S3, and read_parquet of the same objects."""
     shutil.rmtree(folder, ignore_errors=True)
-    base = _base(folder / "base.duckdb", rows)
+    base = _base(folder / "base.duckdb", rows, months)
     with server() as started:
-        _make(folder / "lake", base, MONTHS, started.url(started.bucket()))
+        _make(folder / "lake", base, months, started.url(started.bucket()))
         with (
             isotherm.open(folder / "lake" / "isotherm.toml") as lake,
             data.plain(base) as connection,
@@ -116,7 +116,7 @@ def by_hand(name: str, connection: duckdb.DuckDBPyConnection, rows: str) -> Aske
     """Return one who reads rows by DuckDB alone."""
 
     def run(query: str) -> duckdb.DuckDBPyConnection:
-        return connection.execute(query.format(trips=rows, **_times()))
+        return connection.execute(query.format(trips=rows))
 
     return Asked(
         name,
@@ -129,12 +129,12 @@ def by_isotherm(lake: Lake) -> Asked:
     """Return one who asks a lake."""
 
     def first(query: str) -> object:
-        with lake.sql(query.format(trips="trips", **_times())) as result:
+        with lake.sql(query.format(trips="trips")) as result:
             return next(result.batches(2_048))
 
     return Asked(
         "Isotherm",
-        lambda query: lake.sql(query.format(trips="trips", **_times())).arrow(),
+        lambda query: lake.sql(query.format(trips="trips")).arrow(),
         first,
     )
 
@@ -143,7 +143,7 @@ def _asked(state: str, lake: Lake, plain: Sequence[Asked], times: int) -> Found:
     """Ask a lake and the plain ones every query, each of them first every so many times."""
     found: list[Ratio | Point] = []
     sides = [by_isotherm(lake), *plain]
-    for shape, query in {**SHAPES, FIRST: ALL}.items():
+    for shape, query in _queries(len(lake.inventory("trips").partitions)).items():
         if shape != FIRST:
             _compare(shape, [side.all(query) for side in sides])
         taken: dict[str, list[float]] = {side.name: [] for side in sides}
@@ -186,16 +186,16 @@ def _make(folder: Path, base: Path, cold: int, store: str = "") -> None:
         parts = lake.inventory("trips").parts
     if len(parts) != cold:
         raise AssertionError(f"{len(parts)} months are cold, not {cold}")
-    say(f"  {cold} of {MONTHS} months unloaded in {taken:.0f} s")
+    say(f"  {cold} months unloaded in {taken:.0f} s")
 
 
-def _base(file: Path, rows: int) -> Path:
+def _base(file: Path, rows: int, months: int) -> Path:
     """Make the rows, so many a month, and the small table that they are joined with."""
-    months = " UNION ALL ".join(
+    query = " UNION ALL ".join(
         f"({data.few(rows, 28, start=f'{start_of(number):%F}', first=number * rows)})"
-        for number in range(MONTHS)
+        for number in range(months)
     )
-    data.warehouse(file, months)
+    data.warehouse(file, query)
     with data.plain(file) as connection:
         connection.execute(f"CREATE TABLE zones AS {ZONES}")
     return file
@@ -207,13 +207,16 @@ def _files(lake: Lake) -> str:
     return f"read_parquet([{', '.join(repr(url.removeprefix('file://')) for url in urls)}])"
 
 
-def _times() -> dict[str, str]:
-    """Return the conditions of a day of the third month, and of the two months in the middle."""
-    day = start_of(2)
-    half = MONTHS // 2
-    return {
+def _queries(months: int) -> dict[str, str]:
+    """Return the queries, with a day of the second month and the two months in the middle."""
+    day, half = start_of(1), months // 2
+    times = {
         "day": _between(day.replace(day=11), day.replace(day=12)),
         "middle": _between(start_of(half - 1), start_of(half + 1)),
+    }
+    return {
+        name: query.format(trips="{trips}", **times)
+        for name, query in {**SHAPES, FIRST: ALL}.items()
     }
 
 

@@ -24,6 +24,7 @@ from isotherm.plan.steps import Step
 
 from . import data
 from .applying import month, unload
+from .room import told
 
 CONFIG = """{storage}
 [datasets.trips]
@@ -73,20 +74,24 @@ class Side:
     """A process that holds one side; it does what it is asked, and measures itself."""
 
     def __init__(self, make: Callable[..., Any], *given: object) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(
-            1, mp_context=context, initializer=_hold, initargs=(make, given)
-        )
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            self._pool.submit(told, _hold, make, given).result()
+        except BaseException:
+            self._pool.shutdown()
+            raise
 
     def __call__(self, act: str, *given: object) -> Taken:
-        return self._pool.submit(_act, act, given).result()
+        return self._pool.submit(told, _act, act, given).result()
 
     def __enter__(self) -> Side:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._pool.submit(_close).result()
-        self._pool.shutdown()
+        try:
+            self._pool.submit(_close).result()
+        finally:
+            self._pool.shutdown()
 
 
 _held: list[Any] = []
