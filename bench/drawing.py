@@ -79,10 +79,12 @@ def speed(plots: Plots) -> Figure | None:
     if not there:
         return None
     figure, every = _grid(len(there), 3, 2.35)
+    sizes = [float(p.x) for line in plots["life-unload"].values() for p in line]
     for axes, name in zip(every, there, strict=False):
         for line, points in plots[f"life-{name}"].items():
             _line(axes, line, points, **_look(line))
         axes.set_title(LIFE[name])
+        axes.set_xlim(min(sizes) / 1.4, max(sizes) * 1.4)
         _log(axes, x=True)
         _log(axes, x=False)
     for axes in every[::3]:
@@ -132,9 +134,8 @@ def memory(plots: Plots) -> Figure | None:
             points = lines.get(f"{name}, {side}")
             if points:
                 _line(axes, f"{name}, {side}", points, color=colour, linestyle=style)
-    axes.axhline(GIGABYTES, color="#333333", linewidth=1, linestyle=(0, (5, 4)))
-    axes.text(0.01, GIGABYTES + 0.04, f"bar of an unload: {GIGABYTES:g} GB", fontsize=9,
-              transform=axes.get_yaxis_transform())  # fmt: skip
+    label = f"bar of an unload: {GIGABYTES:g} GB"
+    axes.axhline(GIGABYTES, color="#333333", linewidth=1, linestyle="--", label=label)
     _log(axes, x=True)
     axes.set_ylim(0, max(GIGABYTES * 1.15, axes.get_ylim()[1]))
     axes.set(xlabel="rows a month", ylabel="peak memory of the process, GB")
@@ -206,8 +207,8 @@ def overhead(plots: Plots) -> Figure | None:
         _line(axes, line, points, color=colour)
     bar = ALLOWED * 1_000
     first = min(float(point.x) for points in lines.values() for point in points)
-    axes.plot([first, BOUND], [bar, bar], color="#333333", linewidth=1, linestyle=(0, (5, 4)))
-    axes.text(first, bar * 1.03, f"bar: {bar:g} ms up to {BOUND:,} partitions", fontsize=9)
+    label = f"bar: {bar:g} ms up to {BOUND:,}"
+    axes.plot([first, BOUND], [bar, bar], color="#333333", linewidth=1, linestyle="--", label=label)
     _log(axes, x=True)
     axes.set_ylim(bottom=0)
     axes.set(xlabel="cold partitions", ylabel="milliseconds more than by hand")

@@ -164,7 +164,8 @@ def _seconds(points: Iterable[Point]) -> Iterable[str]:
 
 
 def _figure(value: float) -> str:
-    """Return a number with three digits that count, and no more."""
+    """Return a number with the three digits that count."""
     if value == 0:
         return ""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{float(f'{value:.3g}'):g}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:g}"
