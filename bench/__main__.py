@@ -29,7 +29,7 @@ from . import (
     tpcds,
 )
 from .ratio import Found, Ratio, say, table, write
-from .room import FullDiskError, advice, is_full, told
+from .room import FullDiskError, MissingError, advice, is_full, told
 
 HERE = Path(__file__).parent
 Measure = Callable[[Path], Found]
@@ -75,6 +75,9 @@ def main() -> None:
         file = options.results.absolute() / f"{name}.json"
         try:
             found = _measured(name, chosen[name], folder, file)
+        except MissingError as error:
+            say(f"{name}: left out: {error}")
+            continue
         except FullDiskError as error:
             _clear(folder)
             sys.exit(advice(name, str(error), folder, file))

@@ -1,4 +1,4 @@
-"""A disk that has no room left while something is measured: said, and nothing half is kept."""
+"""What keeps a measurement from being made: a disk without room, a server that is not installed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
+
+import pytest
 
 Found = TypeVar("Found")
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -19,16 +21,23 @@ class FullDiskError(Exception):
     """There was no room left; its text says for what."""
 
 
+class MissingError(Exception):
+    """A server is not installed; its text says which, and what installs it."""
+
+
 def told(act: Callable[..., Found], *given: object) -> Found:
     """Run an act in a process of its own; the error comes to who has started it as a text.
 
     Raises:
         FullDiskError: the disk was full.
+        MissingError: what the tests would be skipped for is missing.
         RuntimeError: it failed otherwise; the text is the whole traceback.
 
     """
     try:
         return act(*given)
+    except (pytest.skip.Exception, MissingError) as error:
+        raise MissingError(str(error)) from None
     except Exception as error:
         if is_full(error):
             text = str(getattr(error, "message", error))  # without the hint: all is removed
