@@ -9,7 +9,7 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 # Where files are synced in no time, if there is room: half of the tests' time is waiting for disks.
 QUICK ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {print $$6}')
 
-.PHONY: demo test test-full servers test-servers check bench bench-full lock clean
+.PHONY: demo test test-full servers test-servers check bench bench-full plots lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
@@ -37,8 +37,11 @@ check: $(READY)  ## format, lint, types, import direction, docs
 bench: $(READY)  ## measure against hand-written SQL; a few minutes
 	@$(BIN)/python -m bench
 
-bench-full: $(READY)  ## with the long measurements, too: a month of 100M rows
+bench-full: $(READY)  ## with the long measurements, too: months of 100M rows
 	@$(BIN)/python -m bench --full
+
+plots: $(READY)  ## draw what bench has measured, and write docs/measurements.md anew
+	@$(BIN)/python -m bench.plots
 
 lock: $(READY)  ## resolve requirements.lock anew
 	@$(BIN)/pip install --quiet uv

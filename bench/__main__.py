@@ -8,18 +8,42 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from . import applying, erasing, loading, memory, petabyte, planning, postgres, querying, s3, tpcds
-from .ratio import Ratio, say, table, write
+from . import (
+    applying,
+    erasing,
+    life,
+    loading,
+    memory,
+    months,
+    overhead,
+    petabyte,
+    planning,
+    postgres,
+    querying,
+    s3,
+    shapes,
+    tpcds,
+)
+from .ratio import Found, Ratio, say, table, write
+from .room import FullDiskError, MissingError, advice, is_full, told
 
 HERE = Path(__file__).parent
-Measure = Callable[[Path], list[Ratio]]
+Measure = Callable[[Path], Found]
 
 GROUPS: dict[str, tuple[Measure, ...]] = {
     "apply": (applying.measure,),
-    "sql": (querying.measure, querying.measure_many),
+    "sql": (querying.measure,),
+    "shapes": (shapes.measure,),
+    "shapes-s3": (shapes.measure_s3,),
+    "overhead": (overhead.measure,),
     "load": (loading.measure,),
+    "life": (life.measure,),
+    "life-s3": (life.measure_s3,),
+    "months": (months.measure,),
     "postgres": (postgres.measure,),
     "s3": (s3.measure, s3.measure_tags),
     "erase": (erasing.measure,),
@@ -29,6 +53,12 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
 }
 LONG: dict[str, tuple[Measure, ...]] = {
     "memory": (memory.make, memory.measure),
+    "life-full": (life.measure_full,),
+    "life-s3-full": (life.measure_s3_full,),
+    "months-full": (months.measure_full,),
+    "shapes-full": (shapes.measure_full,),
+    "shapes-s3-full": (shapes.measure_s3_full,),
+    "overhead-full": (overhead.measure_full,),
     "erase-full": (erasing.measure_full,),
     "plan-full": (planning.measure_full,),
     "tpcds-full": (tpcds.measure_full,),
@@ -40,26 +70,54 @@ def main() -> None:
     folder = options.data.absolute() / "made"  # all that is removed after
     chosen = {**GROUPS, **LONG}
     names = options.only or [*GROUPS, *(LONG if options.full else ())]
-    ratios = []
-    try:
-        for name in names:
-            found = []
-            for act in chosen[name]:
-                say(f"{name}: {act.__module__}.{act.__name__}")
-                found += alone(act, folder)
-            write(found, HERE / "results" / f"{name}.json")
-            ratios += found
-    finally:
-        if not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+    ratios: list[Ratio] = []
+    for name in names:
+        file = options.results.absolute() / f"{name}.json"
+        try:
+            found = _measured(name, chosen[name], folder, file)
+        except MissingError as error:
+            say(f"{name}: left out: {error}")
+            continue
+        except FullDiskError as error:
+            _clear(folder)
+            sys.exit(advice(name, str(error), folder, file))
+        except BaseException:
+            if not options.keep:
+                _clear(folder)
+            raise
+        ratios += [item for item in found if isinstance(item, Ratio)]
+    if not options.keep:
+        _clear(folder)
     sys.stdout.write(table(ratios) + "\n")
 
 
-def alone(act: Measure, folder: Path) -> list[Ratio]:
+def _measured(name: str, acts: tuple[Measure, ...], folder: Path, file: Path) -> Found:
+    """Make the measurements of a group, and write down what was found when all are made."""
+    found: list[Any] = []
+    for act in acts:
+        say(f"{name}: {act.__module__}.{act.__name__}")
+        found += alone(act, folder)
+    try:
+        write(found, file)
+    except OSError as error:
+        if is_full(error):
+            raise FullDiskError(str(error)) from error
+        raise
+    return found
+
+
+def _clear(folder: Path) -> None:
+    """Remove all that was made, and the folder that it lay in if nothing else is in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+
+
+def alone(act: Measure, folder: Path) -> Found:
     """Run a measurement in a process of its own, with cold caches and its own peak of memory."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(act, folder).result()
+        return pool.submit(told, act, folder).result()
 
 
 def _options() -> argparse.Namespace:
@@ -68,7 +126,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="the long ones, too")
     parser.add_argument("--keep", action="store_true", help="keep the generated data")
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where it lies meanwhile")
-    return parser.parse_args()
+    parser.add_argument(
+        "--results", type=Path, default=HERE / "results", help="where the results are written"
+    )
+    options = parser.parse_args()
+    if unknown := sorted({*options.only} - {*GROUPS, *LONG}):
+        parser.error(f"there is no group {', '.join(unknown)}; see --help")
+    return options
 
 
 if __name__ == "__main__":

@@ -35,21 +35,35 @@ def month(number: int) -> str:
     return f"pickup >= TIMESTAMP '{first}' AND pickup < TIMESTAMP '{last}'"
 
 
-def unload(connection: duckdb.DuckDBPyConnection, condition: str, file: Path) -> int:
-    """Do by hand what a careful person does, and return how many rows left."""
+def unload(
+    connection: duckdb.DuckDBPyConnection,
+    condition: str,
+    file: Path | str,
+    step: Callable[[Step], None] = lambda _: None,
+) -> int:
+    """Do by hand what a careful person does, and return how many rows left.
+
+    Args:
+        step: Told what begins.
+
+    """
     names = [row[0] for row in connection.execute("DESCRIBE trips").fetchall()]
     ids = ", ".join(f'"{name}": {number}' for number, name in enumerate(names, start=1))
     rows = f"(SELECT * FROM trips WHERE {condition})"
+    step(Step.COPY)
     connection.execute(
         f"COPY {rows} TO '{file}' (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, "
         f"FIELD_IDS {{{ids}}}, ROW_GROUP_SIZE 122880)"
     )
+    step(Step.VERIFY)
     hash_ = "SELECT count(*), sum(hash(t)::HUGEINT), bit_xor(hash(t)) FROM"
     hot = connection.execute(f"{hash_} {rows} t").fetchone()
     cold = connection.execute(f"{hash_} read_parquet('{file}') t").fetchone()
+    step(Step.DELETE)
     deleted = connection.execute(f"DELETE FROM trips WHERE {condition}").fetchone()
     if hot is None or deleted is None or hot != cold or hot[0] != deleted[0]:
         raise AssertionError(f"{condition}: {hot} hot, {cold} cold, {deleted} deleted")
+    step(Step.COMMIT)
     connection.execute("CHECKPOINT")
     return int(deleted[0])
 

@@ -65,6 +65,19 @@ def trips(rows: int, days: int, *, start: str = START, shuffled: bool = False) -
     FROM (SELECT i, (hash(i) >> 1)::BIGINT AS h FROM range({rows}) t(i))"""
 
 
+def few(rows: int, days: int, *, start: str = START, first: int = 0) -> str:
+    """Return the query of the same trips with six columns alone, for the largest tables.
+
+    Args:
+        first: The first trip's number is this, not 0.
+
+    """
+    return (
+        f"SELECT trip_id + {first} AS trip_id, date_trunc('second', pickup) AS pickup, driver_id, "
+        f"from_zone, payment, fare FROM ({trips(rows, days, start=start)})"
+    )
+
+
 def warehouse(file: Path, query: str) -> Path:
     """Make a warehouse file with the trips of a query; keep one that is there."""
     if not file.exists():

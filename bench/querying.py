@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,14 +11,11 @@ from isotherm.lake import Lake
 
 from . import data
 from .applying import COLD, month
-from .ratio import Ratio, in_turn, ratio_of, say, seconds
+from .ratio import Ratio, in_turn, ratio_of, say
 
 TIMES = 15
 ALLOWED = 0.020
 """Seconds that planning may take."""
-PARTITIONS = 3_650
-START = "2010-01-01"
-"""Of the daily partitions: the last of them has long been over."""
 QUERIES = {
     "all columns of dear trips": "SELECT * FROM {table} WHERE {when} AND fare > 70",
     "by day": "SELECT pickup::DATE, payment, count(*), sum(total), avg(distance) FROM {table} "
@@ -43,30 +39,12 @@ def measure(folder: Path) -> list[Ratio]:
         ]
 
 
-def measure_many(folder: Path) -> list[Ratio]:
-    """Query one day of many daily partitions."""
-    rows = PARTITIONS * 20
-    base = data.warehouse(folder / "days.duckdb", data.trips(rows, PARTITIONS, start=START))
-    with data.lake(folder / "days", base, "day") as lake, data.plain() as connection:
-        taken = seconds(lambda: lake.apply(lake.plan("trips", even_if_uneconomic=True)))
-        cold = len(lake.inventory("trips").parts)
-        day = date.fromisoformat(START) + timedelta(days=PARTITIONS // 2)
-        when = f"pickup >= TIMESTAMP '{day}' AND pickup < TIMESTAMP '{day + timedelta(days=1)}'"
-        query = "SELECT count(*), sum(total) FROM {table} WHERE {when}"
-        file = _object(lake, PARTITIONS // 2)
-        pairs = _pairs(lake, connection, query, when, f"read_parquet('{file}')")
-    say(f"  {cold:,} partitions, unloaded in {taken:.0f} s")
-    more = [(ours - plain) * 1_000 for ours, plain in pairs]
-    name = f"sql, one day of {cold:,} partitions: milliseconds more than read_parquet"
-    return [ratio_of(name, more, ALLOWED * 1_000)]
-
-
 def _ratios(
     lake: Lake, connection: duckdb.DuckDBPyConnection, tier: str, when: str, table: str, bar: float
 ) -> list[Ratio]:
     ratios = []
     for name, query in QUERIES.items():
-        pairs = _pairs(lake, connection, query, when, table)
+        pairs = pairs_of(lake, connection, query, when, table)
         less = [(ours - ALLOWED) / plain for ours, plain in pairs]
         as_it_is = [ours / plain for ours, plain in pairs]
         ratios += [
@@ -76,9 +54,15 @@ def _ratios(
     return ratios
 
 
-def _pairs(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, query: str, when: str, table: str
+def pairs_of(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    when: str,
+    table: str,
+    times: int = TIMES,
 ) -> list[tuple[float, float]]:
+    """Ask both sides a query, in turn, and return the seconds that each of them took."""
     ours = query.format(table="trips", when=when)
     plain = query.format(table=table, when=when)
     answer = lake.sql(ours).arrow().num_rows
@@ -86,7 +70,7 @@ def _pairs(
     pairs = in_turn(
         lambda: lake.sql(ours).arrow(),
         lambda: connection.execute(plain).to_arrow_table(),
-        TIMES,
+        times,
     )
     middle = sorted(pairs)[len(pairs) // 2]
     say(f"  sql {middle[0]:.3f} s, by hand {middle[1]:.3f} s")

@@ -22,7 +22,7 @@ from isotherm.storage.bucket import AT_ONCE
 from isotherm.storage.s3 import S3Storage
 
 from . import data
-from .applying import month, together
+from .applying import month, together, unload
 from .ratio import Ratio, pair, ratio_of, say, seconds
 from .servers import S3Server, ceph
 
@@ -38,26 +38,21 @@ def measure(folder: Path) -> list[Ratio]:
     place = folder / "s3"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    with _server() as server:
-        bucket = server.bucket()
+    with server() as started:
+        bucket = started.bucket()
         plain = data.plain(shutil.copyfile(base, place / "plain.duckdb"))
-        load_extension(plain, "httpfs")
-        plain.execute(
-            f"CREATE SECRET (TYPE s3, KEY_ID '{server.key}', SECRET '{server.secret}', "
-            f"REGION 'us-east-1', ENDPOINT '{server.endpoint.partition('://')[2]}', "
-            "URL_STYLE 'path', USE_SSL false)"
-        )
+        reach(plain, started)
         file = place / "isotherm.toml"
         shutil.copyfile(base, place / "warehouse.duckdb")
         config = data.CONFIG.format(period="month")
-        init_lake(file, f'storage.url = "{server.url(bucket)}"\n{config}')
+        init_lake(file, f'storage.url = "{started.url(bucket)}"\n{config}')
         with plain, isotherm.open(file) as lake:
 
             def one_month() -> None:
                 lake.apply(name="trips", limits=Limits(max_moves=1))
 
             def by_hand(number: int) -> None:
-                _unload(plain, bucket, number)
+                unload(plain, month(number), f"s3://{bucket}/hand/{number}.parquet")
 
             pair(one_month, partial(by_hand, 0), ours_first=False)
             pairs = together(lake, by_hand, range(1, MONTHS))
@@ -66,30 +61,11 @@ def measure(folder: Path) -> list[Ratio]:
     return [ratio_of("S3, unload to Ceph", [ours / hand for ours, hand in pairs], 1.2)]
 
 
-def _unload(plain: duckdb.DuckDBPyConnection, bucket: str, number: int) -> None:
-    """COPY to the server, read it back and hash both sides, DELETE, CHECKPOINT."""
-    rows, url = (
-        f"(SELECT * FROM trips WHERE {month(number)})",
-        f"s3://{bucket}/hand/{number}.parquet",
-    )
-    plain.execute(
-        f"COPY {rows} TO '{url}' (FORMAT parquet, PARQUET_VERSION v1, COMPRESSION zstd, "
-        "ROW_GROUP_SIZE 122880)"
-    )
-    hash_ = "SELECT count(*), sum(hash(t)::HUGEINT), bit_xor(hash(t)) FROM"
-    hot = plain.execute(f"{hash_} {rows} t").fetchone()
-    cold = plain.execute(f"{hash_} read_parquet('{url}') t").fetchone()
-    if hot != cold:
-        raise AssertionError(f"{hot} hot, {cold} cold")
-    plain.execute(f"DELETE FROM trips WHERE {month(number)}")
-    plain.execute("CHECKPOINT")
-
-
 def measure_tags(folder: Path) -> list[Ratio]:
     """Tag 10,000 objects on both sides, by as many requests at a time."""
-    with _server() as server:
-        bucket, client = server.bucket(), server.client()
-        storage = S3Storage(Address.parse(server.url(bucket)))
+    with server() as started:
+        bucket, client = started.bucket(), started.client()
+        storage = S3Storage(Address.parse(started.url(bucket)))
         places = [Location("STANDARD", f"trips/{number}.parquet") for number in range(OBJECTS)]
         keys = [f"lake/{place}" for place in places]
 
@@ -117,8 +93,51 @@ def measure_tags(folder: Path) -> list[Ratio]:
     return [ratio_of("S3, tags of 10,000 objects", [own / hand for own, hand in pairs], 1.3)]
 
 
+def reach(connection: duckdb.DuckDBPyConnection, server: S3Server) -> None:
+    """Let a plain connection read and write the server's buckets."""
+    load_extension(connection, "httpfs")
+    connection.execute(
+        f"CREATE SECRET (TYPE s3, KEY_ID '{server.key}', SECRET '{server.secret}', "
+        f"REGION 'us-east-1', ENDPOINT '{server.endpoint.partition('://')[2]}', "
+        "URL_STYLE 'path', USE_SSL false)"
+    )
+
+
+class RawBucket:
+    """A bucket handled by bare requests, one object at a time; see `sides.Raw`."""
+
+    def __init__(
+        self, server: S3Server, bucket: str, connection: duckdb.DuckDBPyConnection
+    ) -> None:
+        reach(connection, server)
+        self._client, self._bucket = server.client(), bucket
+
+    def url(self, class_: str, name: str) -> str:
+        return f"s3://{self._bucket}/{self._key(class_, name)}"
+
+    def size(self, class_: str, name: str) -> int:
+        found = self._client.head_object(Bucket=self._bucket, Key=self._key(class_, name))
+        return int(found["ContentLength"])
+
+    def copy(self, source: str, target: str, name: str) -> None:
+        """Have the server copy an object."""
+        self._client.copy_object(
+            Bucket=self._bucket,
+            Key=self._key(target, name),
+            CopySource={"Bucket": self._bucket, "Key": self._key(source, name)},
+            StorageClass=target,
+        )
+
+    def remove(self, class_: str, name: str) -> None:
+        self._client.delete_object(Bucket=self._bucket, Key=self._key(class_, name))
+
+    def _key(self, class_: str, name: str) -> str:
+        return f"hand/{class_}/{name}"
+
+
 @contextmanager
-def _server() -> Iterator[S3Server]:
-    with ceph() as server:
-        os.environ |= {"AWS_ACCESS_KEY_ID": server.key, "AWS_SECRET_ACCESS_KEY": server.secret}
-        yield server
+def server() -> Iterator[S3Server]:
+    """Start Ceph's gateway, and put its keys where clients look for them."""
+    with ceph() as started:
+        os.environ |= {"AWS_ACCESS_KEY_ID": started.key, "AWS_SECRET_ACCESS_KEY": started.secret}
+        yield started
