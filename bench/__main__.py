@@ -27,6 +27,7 @@ from . import (
     s3,
     shapes,
     tpcds,
+    tuning,
 )
 from .ratio import Found, Ratio, say, table, write
 from .room import FullDiskError, MissingError, advice, is_full, told
@@ -47,6 +48,7 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "postgres": (postgres.measure,),
     "s3": (s3.measure, s3.measure_tags),
     "erase": (erasing.measure,),
+    "tuning": (tuning.measure,),
     "plan": (planning.measure,),
     "petabyte": (petabyte.measure,),
     "tpcds": (tpcds.measure,),

@@ -18,6 +18,7 @@ from isotherm.plan.steps import Step
 
 from . import data
 from .ratio import Ratio, ratio_of, say, seconds
+from .reading import bytes_read
 
 MONTHS = 24
 ROWS = 250_000
@@ -81,9 +82,9 @@ def _search(folder: Path, number: int) -> float:
     """
     with isotherm.open(folder / "isotherm.toml") as lake:
         size = sum(part.bytes for part in lake.inventory("trips").parts)
-        before, begun = _read(), time.perf_counter()
+        before, begun = bytes_read(), time.perf_counter()
         found = lake.erasing.find("trips", _people(number, 1))
-        taken, share = time.perf_counter() - begun, (_read() - before) / size
+        taken, share = time.perf_counter() - begun, (bytes_read() - before) / size
     say(
         f"  {found.rows} rows in {len(found.cold)} of {found.objects} files, {taken:.2f} s, "
         f"{share:.2%} of the bytes"
@@ -168,9 +169,3 @@ def _people(first: int, many: int) -> list[DataSubject]:
         DataSubject((("rider_id", str((number * 1_299_709 + 2_499_989) % RIDERS)),))
         for number in range(first, first + many)
     ]
-
-
-def _read() -> int:
-    """Return how many bytes this process has read by system calls; the engine maps no files."""
-    said = Path("/proc/self/io").read_text().split()
-    return int(said[said.index("rchar:") + 1])
