@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,7 @@ STORIES = {
 def within(environment: dict[str, str], act: Callable[..., None], *arguments: object) -> None:
     """Act in an environment, which a forked process does not have of its own."""
     os.environ.update(environment)
+    tempfile.tempdir = None  # it may be another one
     act(*arguments)
 
 
