@@ -92,14 +92,30 @@ class S3Trial(Trial):
         super().__init__(root, story)
         self.server = server
 
+    @property
+    def temporary(self) -> Path:
+        """What is not published yet is staged in it."""
+        return self.root / "temporary"
+
     def begin(self) -> None:
-        shutil.rmtree(self.lake, ignore_errors=True)
+        for folder in (self.lake, self.temporary):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.temporary.mkdir()
         self.environment = {
+            "TMPDIR": str(self.temporary),
             killing.STORE: self.server.url(self.server.bucket()),
             "AWS_ACCESS_KEY_ID": self.server.key,
             "AWS_SECRET_ACCESS_KEY": self.server.secret,
         }
         self.build()
+
+    def kill(
+        self, number: int, other_first: bool, survive: Callable[..., None] = killing.survive
+    ) -> list[str]:
+        """Kill the move at a step; nothing is left on this machine, either."""
+        problems = super().kill(number, other_first, survive)
+        files = (path for path in self.temporary.rglob("*.parquet"))
+        return problems + [f"left on this machine: {path}" for path in files]
 
 
 class PostgresTrial(Trial):

@@ -89,7 +89,9 @@ def policy(**ages: str) -> str:
 POLICIES = (
     policy(STANDARD="2 months", GLACIER="5 months"),
     policy(STANDARD="1 month", STANDARD_IA="3 months", GLACIER="6 months", expire="14 months"),
-    policy(STANDARD="2 months", STANDARD_IA="4 months"),
+    policy(STANDARD="2 months", STANDARD_IA="4 months").replace(
+        'clock = "pickup"', 'clock = "pickup"\ncompact_min_objects = 2'
+    ),
     policy(GLACIER="3 months", DEEP_ARCHIVE="8 months", expire="20 months"),
     policy(STANDARD="3 months", expire="9 months"),
     policy(STANDARD="2 months", settle="3 days"),

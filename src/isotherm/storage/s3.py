@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,6 +24,7 @@ from .answers import ThereAlreadyError, is_archived, is_refused_as_archived
 from .base import Stored, Trial
 from .bucket import AT_ONCE, SHA256, Bucket
 from .s3_trial import S3Trial
+from .scratch import Scratch, sweep
 
 MARK = "isotherm.lake"
 """The object that says which lake a prefix belongs to."""
@@ -40,7 +40,7 @@ class S3Storage:
         self.place = address.place
         self._bucket = Bucket(address)
         self.rules_prefix = self._key("")
-        self._scratch = tempfile.TemporaryDirectory(prefix="isotherm-s3-")
+        self._scratch = Scratch()
 
     @property
     def classed(self) -> S3Storage:
@@ -103,7 +103,8 @@ class S3Storage:
         return str(staged)
 
     def unstage(self, tier: str, prefix: str, before: str = "") -> None:
-        """Do nothing: what is staged lies in a folder of this process."""
+        """Remove what processes that were killed have staged on this machine, of whatever name."""
+        sweep()
 
     def publish(self, location: Location) -> Stored:
         """Put the staged file, in a class that can be read; `settle` brings it to its own."""
@@ -242,7 +243,7 @@ class S3Storage:
         return self._key(f"{location.tier}/{location.key}")
 
     def _staged(self, location: Location) -> Path:
-        return Path(self._scratch.name) / location.tier / location.key
+        return self._scratch.path / location.tier / location.key
 
     def _recorded(self, location: Location) -> str:
         """Return the SHA-256 that an object says of itself."""
