@@ -10,8 +10,20 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from . import applying, erasing, loading, memory, petabyte, planning, postgres, querying, s3, tpcds
-from .ratio import Ratio, say, table, write
+from . import (
+    applying,
+    erasing,
+    loading,
+    memory,
+    petabyte,
+    planning,
+    postgres,
+    querying,
+    s3,
+    tpcds,
+    tpcds_engines,
+)
+from .ratio import Figures, Ratio, say, table, write
 
 HERE = Path(__file__).parent
 Measure = Callable[[Path], list[Ratio]]
@@ -31,7 +43,9 @@ LONG: dict[str, tuple[Measure, ...]] = {
     "memory": (memory.make, memory.measure),
     "erase-full": (erasing.measure_full,),
     "plan-full": (planning.measure_full,),
+    "tpcds-engines": (tpcds_engines.measure,),
     "tpcds-full": (tpcds.measure_full,),
+    "tpcds-engines-full": (tpcds_engines.measure_full,),
 }
 
 
@@ -43,10 +57,12 @@ def main() -> None:
     ratios = []
     try:
         for name in names:
-            found = []
+            found = Figures()
             for act in chosen[name]:
                 say(f"{name}: {act.__module__}.{act.__name__}")
-                found += alone(act, folder)
+                figures = alone(act, folder)
+                found += figures
+                found.points += getattr(figures, "points", [])
             write(found, HERE / "results" / f"{name}.json")
             ratios += found
     finally:

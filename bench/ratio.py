@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+Point = dict[str, object]
+"""A point of a chart: what series it belongs to, and its values by name."""
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -34,6 +37,14 @@ class Ratio:
             return ""
         met = self.ratio <= self.bar if self.less_is_better else self.ratio >= self.bar
         return "met" if met else "MISSED"
+
+
+class Figures(list[Ratio]):
+    """Ratios, with the points that a chart is drawn from."""
+
+    def __init__(self, ratios: Iterable[Ratio] = (), points: Iterable[Point] = ()) -> None:
+        super().__init__(ratios)
+        self.points = list(points)
 
 
 def ratio_of(
@@ -80,9 +91,11 @@ def say(text: str) -> None:
 
 
 def write(ratios: Sequence[Ratio], file: Path) -> None:
-    """Write ratios as JSON."""
+    """Write ratios as JSON, with the points, if there are any."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    content = {"ratios": [asdict(item) for item in ratios]}
+    content: dict[str, object] = {"ratios": [asdict(item) for item in ratios]}
+    if points := getattr(ratios, "points", None):
+        content["points"] = points
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
