@@ -27,6 +27,7 @@ from . import (
     s3,
     shapes,
     tpcds,
+    tpcds_engines,
     tuning,
 )
 from .ratio import Found, Ratio, say, table, write
@@ -63,7 +64,9 @@ LONG: dict[str, tuple[Measure, ...]] = {
     "overhead-full": (overhead.measure_full,),
     "erase-full": (erasing.measure_full,),
     "plan-full": (planning.measure_full,),
-    "tpcds-full": (tpcds.measure_full,),
+    "tpcds-engines": (tpcds_engines.measure,),
+    "tpcds-10": (tpcds.measure_full,),
+    "tpcds-engines-10": (tpcds_engines.measure_full,),
 }
 
 

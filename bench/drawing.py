@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from .overhead import ALLOWED, BOUND
 from .page import Plots
 from .ratio import Point
 from .shapes import COLD, FIRST, SHAPES
+from .tpcds import LINES
 
 OURS, HAND, WARM, THIRD = "#1f5fa8", "#8a8a8a", "#d1603d", "#3f8f6b"
 STEPS = ("#1f5fa8", "#5b93cf", "#a9c8e8", "#d1603d", "#e8b49f", "#c9c9c9")
@@ -216,6 +218,30 @@ def overhead(plots: Plots) -> Figure | None:
     return figure
 
 
+def tpcds(plots: Plots, scale: int) -> Figure | None:
+    """Seconds of each query of TPC-DS, those that are quickest on plain tables first."""
+    lines = plots.get(f"tpcds-{scale}", {})
+    plain = {str(point.x): point.y for point in lines.get(LINES[1], ())}
+    if not plain:
+        return None
+    order = sorted(plain, key=lambda query: plain[query])
+    figure, (axes,) = _grid(1, 1, 4.2, width=11)
+    for line, colour in zip(
+        (*LINES, "Sail", "Apache Spark"), (OURS, HAND, THIRD, WARM), strict=True
+    ):
+        points = [point for point in lines.get(line, ()) if str(point.x) in plain]
+        if points:
+            at = [order.index(str(point.x)) for point in points]
+            axes.plot(at, [point.y for point in points], "o", color=colour, markersize=4,
+                      label=line)  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_xticks(range(len(order)), order, rotation=90, fontsize=6)
+    axes.set_xlim(-1, len(order))
+    axes.set(xlabel=f"query, at scale factor {scale}", ylabel="seconds")
+    _legend(figure, [axes])
+    return figure
+
+
 DRAWINGS: dict[str, Callable[[Plots], Figure | None]] = {
     "life-speed": speed,
     "life-steps": steps,
@@ -223,6 +249,8 @@ DRAWINGS: dict[str, Callable[[Plots], Figure | None]] = {
     "months": months,
     "shapes": shapes,
     "overhead": overhead,
+    "tpcds-1": partial(tpcds, scale=1),
+    "tpcds-10": partial(tpcds, scale=10),
 }
 
 

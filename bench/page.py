@@ -55,6 +55,15 @@ SECTIONS = (
         (("overhead", "What planning adds to a query of one period, and of hot rows alone."),),
         ("overhead",),
     ),
+    Section(
+        "TPC-DS",
+        (
+            ("tpcds-1", "Seconds of each query at scale factor 1, half of the sales cold."),
+            ("tpcds-10", "The same at scale factor 10."),
+        ),
+        ("tpcds", "tpcds-engines", "tpcds-10", "tpcds-engines-10"),
+    ),
+    Section("What settings change", (), ("tuning",)),
 )  # fmt: skip
 
 

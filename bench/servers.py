@@ -8,6 +8,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from databases import PostgresServer, running
-from servers import S3Server, ceph
+from servers import S3Server, ceph, free_port, wait_for
 
-__all__ = ["PostgresServer", "S3Server", "ceph", "running"]
+__all__ = ["PostgresServer", "S3Server", "ceph", "free_port", "running", "wait_for"]

@@ -23,7 +23,7 @@ from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
 from . import data
-from .ratio import Ratio, in_turn, ratio_of, say, seconds
+from .ratio import Found, Point, Ratio, in_turn, point_of, ratio_of, say, seconds
 
 SCALE = 1
 FULL_SCALE = 10
@@ -41,6 +41,7 @@ CLOCKS = {
 AS_OF = datetime(2000, 8, 1)
 """What was sold before is cold: half of it; sales go from 1998 to 2002."""
 BAR = 1.15
+LINES = ("Isotherm", "plain DuckDB")
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,32 @@ class Timed:
     pairs: tuple[tuple[float, float], ...]
 
     @property
-    def ratio(self) -> float:
+    def best(self) -> tuple[float, float]:
         ours, plain = (min(side) for side in zip(*self.pairs, strict=True))
+        return ours, plain
+
+    @property
+    def ratio(self) -> float:
+        ours, plain = self.best
         return ours / plain
 
 
-def measure(folder: Path) -> list[Ratio]:
+def point(scale: float, line: str, query: int, *taken: float) -> Point:
+    """Return a place of the chart: the seconds of a query."""
+    return point_of(f"tpcds-{scale:g}", line, str(query), taken)
+
+
+def measure(folder: Path) -> Found:
     """Ask all queries at scale factor 1."""
     return _measure(folder / "tpcds", SCALE)
 
 
-def measure_full(folder: Path) -> list[Ratio]:
+def measure_full(folder: Path) -> Found:
     """Ask all queries at scale factor 10."""
     return _measure(folder / "tpcds-full", FULL_SCALE)
 
 
-def _measure(folder: Path, scale: float) -> list[Ratio]:
+def _measure(folder: Path, scale: float) -> Found:
     make(folder, scale)
     with isotherm.open(folder / "lake" / "isotherm.toml") as lake, plain(folder) as connection:
         cold = sum(part.rows for name in CLOCKS for part in lake.inventory(name).parts)
@@ -77,7 +88,7 @@ def _measure(folder: Path, scale: float) -> list[Ratio]:
         tuple(map(sum, zip(*turn, strict=True)))
         for turn in zip(*(item.pairs for item in timed), strict=True)
     ]
-    return [
+    ratios = [
         Ratio(
             f"TPC-DS SF{scale:g}, against plain tables: geometric mean of 99 queries",
             round(math.exp(sum(math.log(t.ratio) for t in timed) / len(timed)), 4),
@@ -90,6 +101,12 @@ def _measure(folder: Path, scale: float) -> list[Ratio]:
             None,
         ),
     ]
+    points = [
+        point(scale, line, item.number, *taken)
+        for item in timed
+        for line, taken in zip(LINES, zip(*item.pairs, strict=True), strict=True)
+    ]
+    return [*ratios, *points]
 
 
 def make(folder: Path, scale: float, as_of: datetime = AS_OF) -> None:
@@ -163,6 +180,6 @@ def _ask(lake: Lake, connection: duckdb.DuckDBPyConnection, number: int) -> Time
         TIMES,
     )
     timed = Timed(number, tuple(pairs))
-    ours_, hand_ = (min(side) for side in zip(*pairs, strict=True))
-    say(f"  query {number}: {ours_:.3f} s, by hand {hand_:.3f} s, {timed.ratio:.2f}")
+    ours, hand = timed.best
+    say(f"  query {number}: {ours:.3f} s, by hand {hand:.3f} s, {timed.ratio:.2f}")
     return timed

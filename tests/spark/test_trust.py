@@ -18,7 +18,9 @@ SCALARS = frozenset({"dayofweek", "concat", "abs", "strftime", "epoch", "random"
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[DuckDBSession]:
-    found = DuckDBSession(duckdb.connect())
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    found = DuckDBSession(connection)
     yield found
     found.close()
 

@@ -60,12 +60,16 @@ class DuckDBEngine:
             config["temp_directory"] = str(temp)
         self._root = duckdb.connect(config=config)
         self._root.execute("SET preserve_insertion_order = false")
+        # For all sessions, so that no answer hangs on a place.
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'")
+        # An object never changes; one that was damaged has another time, and is read anew.
+        self._root.execute("SET parquet_metadata_cache = true")
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
         self._access: Access | None = None
 
     def session(self) -> DuckDBSession:
-        """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
+        """Open a session of its own transaction; its time zone is UTC."""
         return DuckDBSession(self._root.cursor())
 
     def attach(self, path: Path, alias: str, *, read_only: bool) -> None:
@@ -168,7 +172,6 @@ class DuckDBSession:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.cursor = cursor
-        cursor.execute("SET TimeZone = 'UTC'")
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement, with a value for each `?`, and return its rows."""

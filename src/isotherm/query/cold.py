@@ -34,6 +34,16 @@ def cold_rows(
         columns: With the names and types that the query sees.
 
     """
+    return memory.cold(columns, parts, lambda: _cold_rows(session, columns, parts, url, memory))
+
+
+def _cold_rows(
+    session: DuckDBSession,
+    columns: Columns,
+    parts: Sequence[Part],
+    url: Callable[[Location], str],
+    memory: Memory,
+) -> str:
     urls = [url(part.readable_location) for part in parts]
     if len(urls) == 1 or (len(urls) <= FILES_AT_MOST and urls[0].startswith("file:")):
         objects = memory.object_columns(session, urls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +24,10 @@ FROM (
     SELECT hash(id, tier, place, key, restored_place, restored_key, restored_until) AS hashed
     FROM isotherm.parts WHERE dataset = $1
 )"""
+KEPT = 32
+"""So many texts of cold rows are kept at most."""
 ByOrdinal = dict[int, tuple[Part, ...]]
+_ColdKey = tuple[tuple[int, ...], tuple[tuple[int, Column], ...]]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Memory:
         self._parts: dict[str, _Known] = {}
         self._fields: dict[str, tuple[int, tuple[Field, ...]]] = {}
         self._objects: dict[str, dict[int, Column]] = {}
+        self._cold: dict[_ColdKey, tuple[Sequence[Part], str]] = {}
 
     def read(
         self, tx: AttachedTransaction, dataset: str, readable_at: datetime
@@ -86,6 +90,18 @@ class Memory:
         if unknown := [url for url in urls if url not in self._objects]:
             self._objects.update(session.parquet_columns_of(unknown))
         return [self._objects[url] for url in urls]
+
+    def cold(
+        self, columns: Mapping[int, Column], parts: Sequence[Part], make: Callable[[], str]
+    ) -> str:
+        """Return the SQL of the rows of some parts, made once for these very ones."""
+        key = (tuple(map(id, parts)), tuple(columns.items()))
+        found = self._cold.get(key)
+        if found is None:
+            if len(self._cold) >= KEPT:
+                self._cold.clear()
+            found = self._cold[key] = (parts, make())  # parts that are kept keep their ids
+        return found[1]
 
     def _layout(
         self, tx: AttachedTransaction, dataset: str, digest: Row, readable_at: datetime

@@ -1,0 +1,156 @@
+"""TPC-DS beside Sail and Apache Spark: the same tables as Parquet, the same 99 queries.
+
+Each side is alone when its turn comes: every query once to warm up, and once with a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+import isotherm
+
+from . import tpcds
+from .engines import Client, FailedError, client, engines
+from .ratio import Found, Point, Ratio, say, seconds
+
+FASTER_THAN_SPARK = 10.0
+SPARK = "Apache Spark"
+FILE_BYTES = "128MB"
+"""About how large a file of a table becomes; small tables are one file."""
+TOLERANCE = 1e-4
+"""Spark's averages and quotients of decimals have six digits; those of DuckDB are DOUBLE."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query: its rows by plain DuckDB, and how long it takes here, seconds."""
+
+    text: str
+    answer: pa.Table
+    ours: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine made of a query; it has no seconds where it made nothing of it."""
+
+    number: int
+    seconds: float | None
+    right: bool
+
+
+def measure(folder: Path) -> Found:
+    """Ask all queries at scale factor 1."""
+    return _measure(folder / "tpcds-engines", tpcds.SCALE)
+
+
+def measure_full(folder: Path) -> Found:
+    """Ask all queries at scale factor 10."""
+    return _measure(folder / "tpcds-engines-full", tpcds.FULL_SCALE)
+
+
+def _measure(folder: Path, scale: float) -> Found:
+    tpcds.make(folder, scale)
+    tables = folder / "parquet"
+    with tpcds.plain(folder) as connection:
+        write_parquet(connection, tables)
+        queries = {number: tpcds.text_of(connection, number) for number in tpcds.QUERIES}
+        answers = {n: connection.execute(text).to_arrow_table() for n, text in queries.items()}
+    with isotherm.open(folder / "lake" / "isotherm.toml") as lake:
+        ours = {n: warm(lambda q=q: lake.sql(q).arrow())[1] for n, q in queries.items()}  # type: ignore[misc]
+    say(f"  Isotherm: {sum(ours.values()):.1f} s for all")
+    asked = {n: Asked(spelled(text), answers[n], ours[n]) for n, text in queries.items()}
+    figures: list[Ratio | Point] = []
+    for engine in engines():
+        with client(engine, tables) as found:
+            answers_ = [_answer(found, number, query) for number, query in asked.items()]
+        figures += _ratios(f"TPC-DS SF{scale:g}, {engine.name}", answers_, asked)
+        figures += [
+            tpcds.point(scale, engine.name, item.number, item.seconds)
+            for item in answers_
+            if item.seconds is not None
+        ]
+    return figures
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write every table to a folder of its own."""
+    for (name,) in connection.execute("SHOW TABLES").fetchall():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        connection.execute(
+            f"COPY {name} TO '{folder / name}' (FORMAT parquet, FILE_SIZE_BYTES '{FILE_BYTES}')"
+        )
+
+
+def spelled(query: str) -> str:
+    """Return a query as Spark reads it: names are quoted otherwise, one statement has no end."""
+    return query.strip().rstrip(";").replace('"', "`")
+
+
+def warm(ask: Callable[[], pa.Table]) -> tuple[pa.Table, float]:
+    """Ask twice; return the answer, and the seconds of the second time."""
+    return ask(), seconds(ask)
+
+
+def alike(one: pa.Table, other: pa.Table) -> bool:
+    """Say whether each column has the same values, its numbers in sum alone and about."""
+    if (one.num_rows, one.num_columns) != (other.num_rows, other.num_columns):
+        return False
+    pairs = zip(one.columns, other.columns, strict=True)
+    return all(_alike(a.to_pylist(), b.to_pylist()) for a, b in pairs)
+
+
+def _alike(one: list[object], other: list[object]) -> bool:
+    (numbers, others), (more_numbers, more_others) = map(_split, (one, other))
+    return (
+        Counter(others) == Counter(more_others)
+        and len(numbers) == len(more_numbers)
+        and math.isclose(sum(numbers), sum(more_numbers), rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    )
+
+
+def _split(values: list[object]) -> tuple[list[float], list[object]]:
+    numbers = [float(v) for v in values if isinstance(v, int | float | Decimal)]
+    return numbers, [v for v in values if not isinstance(v, int | float | Decimal)]
+
+
+def _answer(found: Client, number: int, query: Asked) -> Answer:
+    """Ask an engine; what it cannot do is told, too."""
+    name = found.engine.name
+    try:
+        answer, taken = warm(lambda: found.ask(query.text))
+    except FailedError as error:
+        say(f"  query {number}: {name} failed: {error}")
+        return Answer(number, None, right=False)
+    say(f"  query {number}: {name} {taken:.2f} s, Isotherm {query.ours:.3f} s")
+    right = alike(answer, query.answer)
+    if not right:
+        say(f"  query {number}: {name} answers otherwise, {answer.num_rows} rows")
+    return Answer(number, taken, right=right)
+
+
+def _ratios(name: str, answers: list[Answer], asked: Mapping[int, Asked]) -> list[Ratio]:
+    """Sum up an engine; queries that it did not answer, or otherwise, are counted."""
+    taken = {item.number: item.seconds for item in answers if item.seconds is not None}
+    failed = [item.number for item in answers if item.seconds is None]
+    other = [item.number for item in answers if item.seconds is not None and not item.right]
+    say(f"  {name}: not answered: {failed or 'none'}; answered otherwise: {other or 'none'}")
+    times = [taken[n] / asked[n].ours for n in taken] or [math.nan]
+    bar = FASTER_THAN_SPARK if SPARK in name else None
+    mean = math.exp(sum(map(math.log, times)) / len(times))
+    all_ = sum(taken.values()) / (sum(asked[n].ours for n in taken) or math.nan)
+    ours = f"{name}: times as long, {{}} of {len(taken)} queries"
+    return [
+        Ratio(ours.format("geometric mean"), round(mean, 4), 0.0, bar, less_is_better=False),
+        Ratio(ours.format("sum"), round(all_, 4), 0.0, None),
+        Ratio(f"{name}: queries not answered", len(failed), 0.0, None),
+        Ratio(f"{name}: queries answered otherwise", len(other), 0.0, None),
+    ]
