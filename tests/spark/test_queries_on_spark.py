@@ -27,6 +27,8 @@ from isotherm.spark.connect import SparkConnect
 from servers import S3Server
 from spark_servers import PROCESSES, no_apache_spark, reaching, running_sail
 
+pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # what servers remark is no matter
+
 AGES = policy(STANDARD="3 months", STANDARD_IA="6 months", GLACIER="14 months")
 TABLES = (
     f"CREATE TABLE trips AS SELECT i::INTEGER AS id, {SOME_MONTHS}, "
@@ -291,7 +293,7 @@ def test_copies_that_a_killed_query_has_left_go_with_the_next_apply(lake: Lake) 
     ],
 )
 def test_what_spark_cannot_be_asked_is_refused(
-    lake: Lake, engine: str, query: str, words: str
+    lake: Lake, engine: str, query: str, words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run_sql(
         lake,
@@ -300,6 +302,7 @@ def test_what_spark_cannot_be_asked_is_refused(
     )
     with pytest.raises(SchemaError if "TIME" in words else QueryError, match=words):
         on(lake, engine).sql(query)
+    assert not capfd.readouterr().err
     assert not untidy(lake)
 
 
