@@ -14,7 +14,15 @@ from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.lake import Lake
 from isotherm.opening import init_lake
 
-pytest_plugins = ("sharing", "servers", "databases", "sail", "aged", "command_line", "mounts")
+pytest_plugins = (
+    "sharing",
+    "servers",
+    "databases",
+    "spark_servers",
+    "aged",
+    "command_line",
+    "mounts",
+)
 
 TRIPS = """
 [datasets.trips]

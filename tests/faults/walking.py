@@ -306,8 +306,9 @@ class World:
 
     def remembered(self, wanted: Wanted) -> Iterator[Row]:
         """Yield the rows that a request was about in any object, needed or not."""
-        objects = sorted((self.folder / "objects").rglob("*.parquet"))
-        if not objects:
+        store = self.folder / "objects"
+        every = {*store.rglob("*.parquet")} - {*(store / "control").rglob("*.parquet")}
+        if not (objects := sorted(every)):
             return
         session = self.lake.warehouse.session()
         source = session.parquet([str(path) for path in objects])

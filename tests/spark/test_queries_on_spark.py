@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 import isotherm
@@ -22,8 +23,11 @@ from isotherm.model.errors import (
     StorageError,
 )
 from isotherm.model.part import QUERIES, Location
-from sail import reaching, running_sail, sail_process
+from isotherm.spark.connect import SparkConnect
 from servers import S3Server
+from spark_servers import PROCESSES, no_apache_spark, reaching, running_sail
+
+pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # what servers remark is no matter
 
 AGES = policy(STANDARD="3 months", STANDARD_IA="6 months", GLACIER="14 months")
 TABLES = (
@@ -69,9 +73,14 @@ def lake(make_lake: MakeLake) -> Lake:
     return made(make_lake(AGES, clock=Clock()))
 
 
+@pytest.mark.skipif(bool(no_apache_spark()), reason=no_apache_spark())
+def test_everything_here_is_tried_on_apache_spark_too() -> None:
+    assert "spark" in PROCESSES
+
+
 @pytest.mark.parametrize("where", ["duckdb", "postgres"])
 def test_spark_answers_as_duckdb_does(
-    request: pytest.FixtureRequest, where: str, sail: str
+    request: pytest.FixtureRequest, where: str, engine: str
 ) -> None:
     lake = made(lake_at(request, where, AGES, clock=Clock()))
     if where == "postgres":
@@ -79,7 +88,7 @@ def test_spark_answers_as_duckdb_does(
     else:
         queries = list(SAME)
     for query in queries:
-        assert on(lake, sail).sql(query).fetchall() == lake.sql(query).fetchall(), query
+        assert on(lake, engine).sql(query).fetchall() == lake.sql(query).fetchall(), query
     assert not untidy(lake)
 
 
@@ -92,7 +101,7 @@ def test_spark_reads_objects_in_a_bucket(request: pytest.FixtureRequest, rgw: S3
 
 
 def test_columns_are_read_by_what_they_are_and_not_by_their_names(
-    make_lake: MakeLake, sail: str
+    make_lake: MakeLake, engine: str
 ) -> None:
     lake = made(make_lake(AGES, clock=Clock()))
     run_sql(
@@ -110,11 +119,11 @@ def test_columns_are_read_by_what_they_are_and_not_by_their_names(
         query = f"SELECT * FROM trips WHERE {SINCE} ORDER BY id"
         rows = again.sql(query).fetchall()
         assert (9_000_000_000, datetime(2018, 12, 2), 1.5, "x", 7) in rows
-        assert on(again, sail).sql(query).fetchall() == rows
+        assert on(again, engine).sql(query).fetchall() == rows
 
 
-def test_what_is_archived_is_refused_where_a_query_reaches_it(lake: Lake, sail: str) -> None:
-    spark = on(lake, sail)
+def test_what_is_archived_is_refused_where_a_query_reaches_it(lake: Lake, engine: str) -> None:
+    spark = on(lake, engine)
     for query in ("SELECT count(*) FROM trips", "SELECT id FROM trips WHERE dayofweek(pickup) = 7"):
         with pytest.raises(ArchivedError, match=r"2018-03\.\.2018-05"):
             spark.sql(query)
@@ -124,47 +133,53 @@ def test_what_is_archived_is_refused_where_a_query_reaches_it(lake: Lake, sail: 
 
 
 def test_functions_are_sparks_own_and_the_guard_makes_nothing_of_them(
-    lake: Lake, sail: str
+    lake: Lake, engine: str
 ) -> None:
     """To DuckDB no day of the week is the seventh; Spark counts Saturdays so."""
     query = f"SELECT count(*) FROM trips WHERE {SINCE} AND dayofweek(pickup) = "
     saturdays = lake.sql(query + "6").fetchall()
     assert saturdays[0][0] > 0
     assert lake.sql(query + "7").fetchall() == [(0,)]
-    assert on(lake, sail).sql(query + "7").fetchall() == saturdays
+    assert on(lake, engine).sql(query + "7").fetchall() == saturdays
     known = f"SELECT percentile_approx(id, 0.5), max(id) FROM trips WHERE {SINCE}"
-    ((middle, last),) = on(lake, sail).sql(known).fetchall()
+    ((middle, last),) = on(lake, engine).sql(known).fetchall()
     assert 0 < middle < last
 
 
-def test_rows_that_move_meanwhile_are_read_once(make_lake: MakeLake, sail: str) -> None:
+def test_rows_that_move_meanwhile_are_read_once(make_lake: MakeLake, engine: str) -> None:
     clock = Clock(datetime(2018, 6, 1))
     lake = make_lake(policy(STANDARD="3 months", STANDARD_IA="6 months"), clock=clock)
     run_sql(lake, *TABLES)
     found: list[object] = []
-    stop = threading.Event()
+    stop, answered = threading.Event(), threading.Condition()
 
     def ask() -> None:
         while not stop.is_set():
             try:
-                found.extend(on(lake, sail).sql("SELECT count(*), sum(id) FROM trips").fetchall())
+                rows = on(lake, engine).sql("SELECT count(*), sum(id) FROM trips").fetchall()
             except Exception as error:
-                found.append(error)
+                rows = [error]
+            with answered:
+                found.extend(rows)
+                answered.notify()
 
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        while clock.now < datetime(2020, 1, 1) or len(found) < 5:
+        while clock.now < datetime(2020, 1, 1):
             age(lake)
+            with answered:  # the grace is longer than a query that was begun before the moves
+                assert answered.wait(60)
             clock.forward(timedelta(days=61))
     finally:
         stop.set()
         asking.join()
     assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
+    assert len(found) > 5
     assert set(found) == {(700, sum(range(700)))}
 
 
-def test_an_object_that_spark_does_not_see_is_an_error(lake: Lake, sail: str) -> None:
+def test_an_object_that_spark_does_not_see_is_an_error(lake: Lake, engine: str) -> None:
     query = f"SELECT count(*) FROM trips WHERE {SINCE}"
     with lake.warehouse.snapshot() as tx:
         part = next(p for p in parts.of_dataset(tx, "trips") if str(p.period) == "2018-12")
@@ -172,12 +187,12 @@ def test_an_object_that_spark_does_not_see_is_an_error(lake: Lake, sail: str) ->
     content = path.read_bytes()
     path.write_bytes(b"")
     with pytest.raises(StorageError):
-        on(lake, sail).sql(query)
+        on(lake, engine).sql(query)
     path.unlink()
     with pytest.raises(StorageError):
-        on(lake, sail).sql(query)
+        on(lake, engine).sql(query)
     path.write_bytes(content)
-    warm = on(lake, sail)
+    warm = on(lake, engine)
     assert warm.sql(query).fetchall() == [(400,)]
     path.unlink()  # what its columns are is known by now
     with pytest.raises(StorageError, match=r"Spark sees 300 rows of 400|Spark at .* cannot read"):
@@ -187,7 +202,7 @@ def test_an_object_that_spark_does_not_see_is_an_error(lake: Lake, sail: str) ->
 
 
 @pytest.mark.parametrize("table", ["arch.rides", "Arch.Rides"])
-def test_a_name_means_what_it_means_to_duckdb(make_lake: MakeLake, sail: str, table: str) -> None:
+def test_a_name_means_what_it_means_to_duckdb(make_lake: MakeLake, engine: str, table: str) -> None:
     config = policy(STANDARD="3 months").replace('table = "trips"', f'table = "{table}"')
     lake = make_lake(config, clock=Clock())
     run_sql(
@@ -201,7 +216,7 @@ def test_a_name_means_what_it_means_to_duckdb(make_lake: MakeLake, sail: str, ta
     age(lake)
     for name in ("rides", "arch.rides", "trips", "other.rides", "main.rides", "hot.trips"):
         query = f"SELECT count(*) FROM {name}"
-        assert on(lake, sail).sql(query).fetchall() == lake.sql(query).fetchall(), name
+        assert on(lake, engine).sql(query).fetchall() == lake.sql(query).fetchall(), name
 
 
 READ_OTHERWISE = (
@@ -216,9 +231,9 @@ READ_OTHERWISE = (
 
 
 @pytest.mark.parametrize("query", READ_OTHERWISE)
-def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, sail: str, query: str) -> None:
+def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, engine: str, query: str) -> None:
     text = query.replace("{}", SINCE)
-    assert on(lake, sail).sql(text).fetchall() == lake.sql(text).fetchall()
+    assert on(lake, engine).sql(text).fetchall() == lake.sql(text).fetchall()
 
 
 @pytest.mark.parametrize(
@@ -238,10 +253,10 @@ def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, sail: str, quer
     ],
 )
 def test_what_spark_would_take_for_something_else_is_refused(
-    lake: Lake, sail: str, query: str, words: str
+    lake: Lake, engine: str, query: str, words: str
 ) -> None:
     with pytest.raises(QueryError, match=words) as caught:
-        on(lake, sail).sql(query)
+        on(lake, engine).sql(query)
     assert "Spark says" not in caught.value.message
 
 
@@ -278,7 +293,7 @@ def test_copies_that_a_killed_query_has_left_go_with_the_next_apply(lake: Lake) 
     ],
 )
 def test_what_spark_cannot_be_asked_is_refused(
-    lake: Lake, sail: str, query: str, words: str
+    lake: Lake, engine: str, query: str, words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run_sql(
         lake,
@@ -286,7 +301,8 @@ def test_what_spark_cannot_be_asked_is_refused(
         "CREATE OR REPLACE TABLE odd AS SELECT TIME '12:00' AS noon",
     )
     with pytest.raises(SchemaError if "TIME" in words else QueryError, match=words):
-        on(lake, sail).sql(query)
+        on(lake, engine).sql(query)
+    assert not capfd.readouterr().err
     assert not untidy(lake)
 
 
@@ -306,20 +322,29 @@ def test_an_engine_that_never_answers_is_given_up(
     assert not untidy(lake)
 
 
-def test_an_engine_that_dies_in_the_middle_is_an_error_and_leaves_nothing(lake: Lake) -> None:
-    with sail_process() as (process, url):
+@pytest.mark.parametrize("server", PROCESSES)
+def test_an_engine_that_dies_in_the_middle_is_an_error_and_leaves_nothing(
+    lake: Lake, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SparkConnect.run
+
+    def dying(spark: SparkConnect, sql: str, timeout: float) -> pa.Table:
+        threading.Timer(0.5, process.kill).start()
+        return run(spark, sql, timeout)
+
+    with PROCESSES[server]() as (process, url):
         spark = on(lake, url)
         assert spark.sql("SELECT count(*) FROM hot.trips").fetchall() == [(100,)]
-        threading.Timer(1.0, process.kill).start()
+        monkeypatch.setattr(SparkConnect, "run", dying)
         with pytest.raises(StorageError, match="is gone"):
             spark.sql(ENDLESS)
     assert not untidy(lake)
 
 
-def test_a_query_that_takes_too_long_is_stopped(make_lake: MakeLake, sail: str) -> None:
+def test_a_query_that_takes_too_long_is_stopped(make_lake: MakeLake, engine: str) -> None:
     lake = made(make_lake(f'settings.query_timeout = "2 s"\n{AGES}', clock=Clock()))
     with pytest.raises(QueryError, match="took longer than 2 s"):
-        on(lake, sail).sql(ENDLESS)
+        on(lake, engine).sql(ENDLESS)
     assert not untidy(lake)
 
 
@@ -332,7 +357,8 @@ def test_an_address_that_is_none_is_refused(make_lake: MakeLake, url: str) -> No
         make_lake(f'engine.url = "{url}"\n{AGES}')
 
 
-def test_what_lets_one_in_is_in_no_message(lake: Lake) -> None:
+def test_what_lets_one_in_is_in_no_message(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isotherm.spark.connect.SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"sc://127.0.0.1:{deaf.getsockname()[1]}/;token=c2VjcmV0=="
         with pytest.raises(StorageError) as caught:

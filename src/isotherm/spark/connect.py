@@ -39,6 +39,9 @@ _SETTINGS = {
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
 }
 
+_LOGS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+"""Where the client writes each error with all calls of the server, before it raises it."""
+
 
 class SparkConnect:
     """A session of its own on a server, for one query."""
@@ -109,6 +112,7 @@ def connected(url: str) -> Iterator[SparkConnect]:
     """
     try:
         with _named_main():
+            from pyspark.logger import PySparkLogger
             from pyspark.sql.connect.client.retries import DefaultPolicy
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
@@ -117,6 +121,8 @@ def connected(url: str) -> Iterator[SparkConnect]:
             hint="Install it: pip install 'isotherm[spark]'",
         ) from None
     _knock(url)
+    for name in _LOGS:
+        PySparkLogger.getLogger(name).disabled = True
 
     given_up = threading.Event()
 
@@ -124,7 +130,7 @@ def connected(url: str) -> Iterator[SparkConnect]:
         session = SparkSession.builder.remote(url).create()
         # By itself the client tries for ten minutes.
         session.client.set_retry_policies([DefaultPolicy(max_retries=3, max_backoff=1_000)])
-        for said_anyway in (r"\[RETRIES_EXCEEDED\]", "Use raw string literals"):
+        for said_anyway in (r"\[RETRIES_EXCEEDED\]", ".*Use raw string literals"):
             warnings.filterwarnings("ignore", said_anyway, UserWarning, "pyspark")
         version = str(session.version)
         for key, value in _SETTINGS.items():
