@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +172,11 @@ class DuckDBSession:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.cursor = cursor
+        self._when_closed: Callable[[], None] | None = None
+
+    def when_closed(self, act: Callable[[], None]) -> None:
+        """Have something done when the cursor is given up."""
+        self._when_closed = act
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement, with a value for each `?`, and return its rows."""
@@ -284,6 +289,9 @@ class DuckDBSession:
     def close(self) -> None:
         """Give up the cursor; an open transaction is rolled back."""
         self.cursor.close()
+        act, self._when_closed = self._when_closed, None
+        if act:
+            act()
 
 
 def _busy(path: Path, error: duckdb.Error) -> IsothermError:

@@ -64,6 +64,7 @@ class Memory:
         self._parts: dict[str, _Known] = {}
         self._fields: dict[str, tuple[int, tuple[Field, ...]]] = {}
         self._objects: dict[str, dict[int, Column]] = {}
+        self._digests: dict[str, tuple[int | None, Row]] = {}
         self._cold: dict[_ColdKey, tuple[Sequence[Part], str]] = {}
 
     def read(
@@ -77,11 +78,18 @@ class Memory:
             readable_at: Restored copies must be readable at this time (UTC) still.
 
         """
-        version, *digest = tx.session.execute(_DIGEST, [dataset])[0]
+        version, *digest = self._digest(tx, dataset)
         return (
             self._layout(tx, dataset, tuple(digest), readable_at),
             self._pinned(tx, dataset, version) if version else (),
         )
+
+    def _digest(self, tx: AttachedTransaction, dataset: str) -> Row:
+        state, known = self._digests.get(dataset, (None, ()))
+        if state is None or state != tx.state:
+            known = tx.session.execute(_DIGEST, [dataset])[0]
+            self._digests[dataset] = (tx.state, known)
+        return known
 
     def object_columns(
         self, session: DuckDBSession, urls: Sequence[str]

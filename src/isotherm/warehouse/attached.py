@@ -30,8 +30,12 @@ class AttachedTransaction(ABC):
 
     Attributes:
         alias: What the warehouse is called in `session`.
+        state: What the warehouse was at this snapshot, where that is known: two snapshots of the
+            same state see the same in everything.
 
     """
+
+    state: int | None = None
 
     def __init__(self, session: DuckDBSession, alias: str) -> None:
         self.session = session

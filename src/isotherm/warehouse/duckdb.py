@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
@@ -17,6 +18,9 @@ from ..model.errors import SchemaError, StorageError
 from ..model.part import Digest
 from ..model.schema import Column
 from .attached import AttachedTransaction, AttachedWarehouse, conflict
+from .states import States
+
+Found = TypeVar("Found")
 
 BLOCK_BYTES = 262_144
 LOCAL_ROWS = 36_028_797_018_960_000
@@ -36,12 +40,32 @@ class DuckDBWarehouse(AttachedWarehouse):
                 hint="Choose another file: [warehouse] url in isotherm.toml.",
             )
         engine.attach(path, self.alias, read_only=read_only)
+        self.states = States()
 
-    def snapshot(
-        self, *, control_only: bool = False
-    ) -> AbstractContextManager[AttachedTransaction]:
+    def session(self) -> DuckDBSession:
+        """Open a session whose unqualified names are the warehouse's."""
+        self.states.begin()  # before it is there; what is never closed may write for ever
+        session = super().session()
+        session.when_closed(self.states.end)
+        return session
+
+    @contextmanager
+    def transaction(
+        self, lock: Sequence[TableName] = (), *, control_only: bool = False
+    ) -> Iterator[AttachedTransaction]:
+        """Open a writing transaction; see `warehouse.base.Warehouse`."""
+        with self.states.writing(), super().transaction(lock, control_only=control_only) as tx:
+            yield tx
+
+    @contextmanager
+    def snapshot(self, *, control_only: bool = False) -> Iterator[AttachedTransaction]:
         """Open a transaction that cannot write; see `warehouse.base.Warehouse`."""
-        return self._reading(self.alias, anew=not control_only)
+        before = self.states.now
+        with self._reading(self.alias, anew=not control_only) as tx:
+            # Its snapshot is taken: USE has looked into the warehouse.
+            if before == self.states.now:
+                tx.state = before
+            yield tx
 
     def compact(self) -> None:
         """Checkpoint: deleted rows' blocks become free; skipped while others are at work.
@@ -69,6 +93,9 @@ class DuckDBTransaction(AttachedTransaction):
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """Return the table's columns in order; none if there is no such table."""
+        return self._kept(table, lambda: self._columns(table))
+
+    def _columns(self, table: TableName) -> tuple[Column, ...]:
         try:  # ten times as fast as duckdb_columns(), which goes through every table there is
             rows = self.session.execute(
                 "SELECT name, type FROM pragma_table_info(?)", [self.relation(table)]
@@ -142,6 +169,9 @@ class DuckDBTransaction(AttachedTransaction):
 
     def schemas(self) -> tuple[str, ...]:
         """Return the schemas, the default one first."""
+        return self._kept("schemas", self._schemas)
+
+    def _schemas(self) -> tuple[str, ...]:
         rows = self.session.execute(
             "SELECT schema_name FROM duckdb_schemas() WHERE database_name = ? "
             "AND (NOT internal OR schema_name = 'main') ORDER BY schema_name <> 'main', 1",
@@ -151,6 +181,9 @@ class DuckDBTransaction(AttachedTransaction):
 
     def tables(self) -> frozenset[tuple[str, str]]:
         """Return the tables, by schema and name."""
+        return self._kept("tables", self._tables)
+
+    def _tables(self) -> frozenset[tuple[str, str]]:
         rows = self.session.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?",
             [self.alias],
@@ -159,6 +192,9 @@ class DuckDBTransaction(AttachedTransaction):
 
     def views(self) -> Mapping[tuple[str, str], str]:
         """Return the SQL of the views, by schema and name."""
+        return self._kept("views", self._views)
+
+    def _views(self) -> Mapping[tuple[str, str], str]:
         rows = self.session.execute(
             "SELECT schema_name, view_name, sql FROM duckdb_views() "
             "WHERE database_name = ? AND NOT internal ORDER BY schema_name <> 'main', schema_name",
@@ -168,6 +204,9 @@ class DuckDBTransaction(AttachedTransaction):
 
     def macros(self) -> Sequence[tuple[str, str]]:
         """Return name and body, as a query, of the macros."""
+        return self._kept("macros", self._macros)
+
+    def _macros(self) -> Sequence[tuple[str, str]]:
         rows = self.session.execute(
             "SELECT function_name, function_type, macro_definition FROM duckdb_functions() "
             "WHERE database_name = ? AND NOT internal AND macro_definition IS NOT NULL",
@@ -176,3 +215,6 @@ class DuckDBTransaction(AttachedTransaction):
         return [
             (name, body if kind == "table_macro" else f"SELECT {body}") for name, kind, body in rows
         ]
+
+    def _kept(self, key: object, read: Callable[[], Found]) -> Found:
+        return self._warehouse.states.kept(self.state, key, read)
