@@ -146,6 +146,14 @@ def test_functions_are_sparks_own_and_the_guard_makes_nothing_of_them(
     assert 0 < middle < last
 
 
+def test_everything_may_be_needed_by_what_duckdb_cannot_plan(lake: Lake, engine: str) -> None:
+    query = f"SELECT percentile_approx(id, 0.5), nope FROM trips WHERE {SINCE}"
+    with pytest.raises(ArchivedError, match=r"2018-03\.\.2018-05"):
+        on(lake, engine).sql(query)
+    with pytest.raises(QueryError, match="nope"):
+        on(lake, engine).sql(query, archived="skip")
+
+
 def test_rows_that_move_meanwhile_are_read_once(make_lake: MakeLake, engine: str) -> None:
     clock = Clock(datetime(2018, 6, 1))
     lake = make_lake(policy(STANDARD="3 months", STANDARD_IA="6 months"), clock=clock)

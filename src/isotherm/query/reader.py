@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
+from ..engine.failures import Failure, failure
 from ..model.dataset import Dataset
 from ..model.period import span
 from ..model.schema import Column
@@ -45,6 +46,16 @@ class Archived(StrEnum):
     SKIP = "skip"
 
 
+class Way(Enum):
+    """How the guard is asked what a query may need."""
+
+    PROVABLE = auto()
+    """In a spelling of which more can be proved."""
+    WRITTEN = auto()
+    BLIND = auto()
+    """Not at all: everything may be needed."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How a query is run.
@@ -75,7 +86,7 @@ class Planned:
 class Reader:
     """Reads whole datasets. Several threads may use it at once.
 
-    Another engine may run what was planned here: it has `needed` and `answer` of its own.
+    Another engine may run what was planned here: it has `check`, `asked` and `answer` of its own.
     """
 
     def __init__(
@@ -101,11 +112,11 @@ class Reader:
             StorageError: an object is missing or damaged.
 
         """
-        return _spelled(partial(self._run, sql, options))
+        return _asking(partial(self._run, sql, options))
 
-    def _run(self, sql: str, options: Options, *, provable: bool) -> Result:
+    def _run(self, sql: str, options: Options, *, way: Way) -> Result:
         with self._opened(options) as (tx, context, cleanup):
-            plan = self._plan(tx, cleanup, sql, options, provable)
+            plan = self._plan(tx, cleanup, sql, options, way)
             archived = {name: n.archived for name, n in plan.needed.items() if n.archived}
             if archived and options.archived is Archived.REFUSE:
                 raise refusal(self._book, plan.named.nodes, plan.wholes, plan.needed)
@@ -138,11 +149,11 @@ class Reader:
             SchemaError: a table no longer fits its cold rows.
 
         """
-        return _spelled(partial(self._explain, sql, options))
+        return _asking(partial(self._explain, sql, options))
 
-    def _explain(self, sql: str, options: Options, *, provable: bool) -> Estimate:
+    def _explain(self, sql: str, options: Options, *, way: Way) -> Estimate:
         with self._opened(options) as (tx, context, cleanup):
-            plan = self._plan(tx, cleanup, sql, options, provable)
+            plan = self._plan(tx, cleanup, sql, options, way)
             context.parts = [part for n in plan.needed.values() for part in n.cold]
             self._furnish(plan)
             operators = guard.plan_of(tx.session, plan.named.text)
@@ -184,7 +195,7 @@ class Reader:
         cleanup: ExitStack,
         sql: str,
         options: Options,
-        provable: bool,
+        way: Way,
     ) -> Planned:
         self.warehouse.prepare(sql)
         statement = one_query(tx.session, sql)
@@ -193,21 +204,33 @@ class Reader:
             whole.read(tx, dataset, options.readable_at, self.memory) for dataset in named.datasets
         )
         places = Places(tx, self.warehouse.engine.session(), named, cleanup)
-        needed = self.needed(tx, places, named, wholes, provable=provable)
+        self.check(tx, named)
+        asked = None if way is Way.BLIND else self.asked(tx, named)
+        if asked is None:
+            return Planned(tx, named, wholes, places, {d.dataset.name: _all(d) for d in wholes})
+        opened = OPENED if self.storage.access() is None else 0
+        provable = way is Way.PROVABLE
+        try:
+            needed = guard.needed(
+                tx.session, places, asked, wholes, provable=provable, opened=opened
+            )
+        except Exception as error:
+            if provable or asked is named or failure(error) is Failure.STOPPED:
+                raise
+            raise _BlindError from error
         return Planned(tx, named, wholes, places, needed)
 
-    def needed(
-        self,
-        tx: AttachedTransaction,
-        places: Places,
-        named: Named,
-        wholes: Sequence[Whole],
-        *,
-        provable: bool,
-    ) -> Mapping[str, Needed]:
-        """Return what a query may need of each dataset; see `guard.needed`."""
-        opened = OPENED if self.storage.access() is None else 0
-        return guard.needed(tx.session, places, named, wholes, provable=provable, opened=opened)
+    def check(self, tx: AttachedTransaction, named: Named) -> None:
+        """Check that the engine can read a query; DuckDB can read what it has parsed.
+
+        Raises:
+            QueryError: it cannot.
+
+        """
+
+    def asked(self, tx: AttachedTransaction, named: Named) -> Named | None:
+        """Return the query that the guard is asked about; None where it is no judge of it."""
+        return named
 
     def named(self, tx: AttachedTransaction, statement: Statement, *, allow_files: bool) -> Named:
         """Look into a query and everything that it names; see `names.resolve`."""
@@ -234,15 +257,33 @@ class Reader:
             return builtin_functions(tx, self.warehouse.engine.loaded)
 
 
-def _spelled(act: Callable[..., Found]) -> Found:
-    """Plan a query in its provable spelling; as it is, where that one has no meaning.
+class _BlindError(Exception):
+    """What the guard was asked about cannot be planned; the transaction is of no more use."""
 
-    So what is wrong with it is said of the query as it was written.
+
+def _asking(act: Callable[..., Found]) -> Found:
+    """Ask about the provable spelling of a query; as it is written, where that has no meaning.
+
+    So what is wrong with it is said of the query as it was written. Where it is the guard's own
+    spelling that has none, nothing is asked.
     """
     try:
-        return act(provable=True)
+        return act(way=Way.PROVABLE)
     except guard.UnprovableError:
-        return act(provable=False)
+        pass
+    try:
+        return act(way=Way.WRITTEN)
+    except _BlindError:
+        return act(way=Way.BLIND)
+
+
+def _all(data: Whole) -> Needed:
+    """Return all there is of a dataset."""
+    cold, archived = (
+        tuple(part for found in parts.values() for part in found)
+        for parts in (data.layout.cold, data.layout.archived)
+    )
+    return Needed(cold, archived)
 
 
 def _timer(session: DuckDBSession, context: Context) -> threading.Timer:

@@ -7,36 +7,30 @@ whatever moves meanwhile; reading the warehouse beside it, by JDBC, it might see
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
-from ..engine.failures import Failure, failure
 from ..engine.sql import quote, text
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError, QueryError, StorageError
 from ..model.names import TableName
-from ..model.part import QUERIES, Location, Part
+from ..model.part import QUERIES, Location
 from ..model.schema import Column, cold_type
 from ..query.columns import mentioned
-from ..query.estimate import Estimate
 from ..query.failing import Context
-from ..query.guard import Needed
-from ..query.layout import ByOrdinal
 from ..query.names import Named
 from ..query.owned import Owned
 from ..query.parse import Statement, one_query
-from ..query.place import HOT, Places
-from ..query.reader import Options, Planned, Reader
-from ..query.result import Result
+from ..query.place import HOT
+from ..query.reader import Planned, Reader
 from ..query.whole import Whole, hot_rows
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
@@ -48,7 +42,6 @@ from .trust import opaque
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Found = TypeVar("Found")
 ANSWER = "isotherm_answer"
 
 
@@ -72,68 +65,28 @@ class SparkReader(Reader):
         super().__init__(warehouse, storage, datasets, book)
         self.url = url
         self.asks = True
-        self._here = threading.local()
 
-    def run(self, sql: str, options: Options) -> Result:
-        """Plan and run a query; see `Reader.run`."""
-        try:
-            return super().run(sql, options)
-        except _BlindError:
-            return self._blindly(lambda: super(SparkReader, self).run(sql, options))
-
-    def explain(self, sql: str, options: Options) -> Estimate:
-        """Say what a query would read; see `Reader.explain`."""
-        try:
-            return super().explain(sql, options)
-        except _BlindError:
-            return self._blindly(lambda: super(SparkReader, self).explain(sql, options))
-
-    def _blindly(self, act: Callable[[], Found]) -> Found:
-        """Do something without asking DuckDB which partitions a query may need."""
-        self._here.blind = True
-        try:
-            return act()
-        finally:
-            self._here.blind = False
-
-    def needed(
-        self,
-        tx: AttachedTransaction,
-        places: Places,
-        named: Named,
-        wholes: Sequence[Whole],
-        *,
-        provable: bool,
-    ) -> Mapping[str, Needed]:
-        """Return what a query may need: all there is, where DuckDB is no judge of it.
-
-        Raises:
-            QueryError: it names what Spark cannot read.
-
-        """
+    def check(self, tx: AttachedTransaction, named: Named) -> None:
+        """Check that a query names nothing that Spark cannot read; see `dialect.check`."""
         if named.views or named.macros:
             raise QueryError(
                 "a view or a macro of the warehouse was refused: Spark does not know it",
                 hint="Write its query in place of it.",
             )
+        check(one_query(tx.session, named.text))
+
+    def asked(self, tx: AttachedTransaction, named: Named) -> Named | None:
+        """Return a query without what Spark might see otherwise; see `trust.opaque`."""
+        if not self.asks:
+            return None
         statement = one_query(tx.session, named.text)
-        check(statement)
-        text = None
-        if self.asks and not getattr(self._here, "blind", False):
-            text = opaque(statement, lambda name: name in self._scalars)
+        text = opaque(statement, lambda name: name in self._scalars)
         if text is None:
-            return {
-                data.dataset.name: Needed(_all(data.layout.cold), _all(data.layout.archived))
-                for data in wholes
-            }
-        try:
-            again = self.named(tx, one_query(tx.session, text), allow_files=False)
-            asked = replace(named, text=again.text, provable=again.provable, nodes=again.nodes)
-            return super().needed(tx, places, asked, wholes, provable=provable)
-        except Exception as error:
-            if provable or text == statement.text or failure(error) is Failure.STOPPED:
-                raise
-            raise _BlindError from error
+            return None
+        if text == statement.text:
+            return named
+        again = self.named(tx, one_query(tx.session, text), allow_files=False)
+        return replace(named, text=again.text, provable=again.provable, nodes=again.nodes)
 
     @cached_property
     def _scalars(self) -> frozenset[str]:
@@ -167,10 +120,6 @@ class SparkReader(Reader):
         )
         session.cursor.execute(f"SELECT {picked} FROM {ANSWER}")
         return session
-
-
-class _BlindError(Exception):
-    """DuckDB cannot plan what is left of a query; the transaction is of no more use."""
 
 
 class _Rows:
@@ -322,7 +271,3 @@ def _removed(storage: Storage, location: Location) -> None:
     """Remove a copy; one that cannot be removed now is removed by a later apply."""
     with suppress(IsothermError):
         storage.remove(location)
-
-
-def _all(parts: ByOrdinal) -> tuple[Part, ...]:
-    return tuple(part for found in parts.values() for part in found)
