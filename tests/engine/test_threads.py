@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Event, Lock
+from threading import Barrier, Event, Semaphore, Thread
 
 import pytest
 
@@ -22,22 +22,25 @@ def test_things_are_worked_on_at_once_and_keep_their_order() -> None:
 
 
 def test_no_more_are_begun_than_can_be_worked_on() -> None:
-    lock, at_work, most = Lock(), 0, 0
+    may_end, begun = Event(), Semaphore(0)
 
     def work(_: int) -> None:
-        nonlocal at_work, most
-        with lock:
-            at_work += 1
-            most = max(most, at_work)
-        with lock:
-            at_work -= 1
+        assert may_end.wait(60)
 
-    with behind(work, 500) as begin:
-        futures = []
-        for number in range(500):
-            futures.append(begin(number))
-            assert sum(not future.done() for future in futures) <= WAITING + 1
-    assert 1 <= most <= WAITING
+    def begin_all() -> None:
+        with behind(work, 20, at_once=3) as begin:
+            for number in range(20):
+                begin(number)
+                begun.release()
+
+    caller = Thread(target=begin_all)
+    caller.start()
+    for _ in range(3):
+        assert begun.acquire(timeout=60)
+    assert not begun.acquire(timeout=0.2), "a fourth was begun while three are at work"
+    may_end.set()
+    caller.join(60)
+    assert not caller.is_alive()
 
 
 def test_one_alone_is_worked_on_by_the_caller() -> None:

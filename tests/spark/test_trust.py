@@ -18,9 +18,7 @@ SCALARS = frozenset({"dayofweek", "concat", "abs", "strftime", "epoch", "random"
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[DuckDBSession]:
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    found = DuckDBSession(connection)
+    found = DuckDBSession(duckdb.connect())
     yield found
     found.close()
 

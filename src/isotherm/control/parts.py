@@ -60,7 +60,7 @@ def due(
         stretches: Where the periods of each dataset belong; see `plan.due.stretches`.
         asked: Datasets and periods that are returned in any case.
         compacts: How small objects are, in bytes, of which a dataset shall not have how many of
-            one tier and period.
+            one period and readable tier.
 
     """
     found: dict[str, list[Part]] = defaultdict(list)
@@ -74,6 +74,7 @@ def due(
     return {name: tuple(group) for name, group in found.items()}
 
 
+_ARCHIVES = ", ".join(f"'{tier.name}'" for tier in TIERS.values() if tier.archived)
 _DUE = f"""
 WITH belongs AS (
     SELECT g[1] AS dataset, g[2] AS after, g[3] AS until, g[4] AS tier
@@ -89,7 +90,7 @@ WITH belongs AS (
     WHERE p.tier <> b.tier OR p.restored_key IS NOT NULL
     UNION SELECT dataset, period FROM asked
     UNION SELECT p.dataset, p.period FROM isotherm.parts p JOIN compacts c
-    ON p.dataset = c.dataset AND p.bytes < c.small
+    ON p.dataset = c.dataset AND p.bytes < c.small AND p.tier NOT IN ({_ARCHIVES})
     GROUP BY p.dataset, p.period, p.tier HAVING count(*) >= any_value(c.many)
 )
 SELECT {_COLUMNS} FROM isotherm.parts SEMI JOIN wanted USING (dataset, period)

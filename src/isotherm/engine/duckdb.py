@@ -60,16 +60,14 @@ class DuckDBEngine:
             config["temp_directory"] = str(temp)
         self._root = duckdb.connect(config=config)
         self._root.execute("SET preserve_insertion_order = false")
-        # For all sessions, so that no answer hangs on a place.
-        self._root.execute("SET GLOBAL TimeZone = 'UTC'")
-        # An object never changes; one that was damaged has another time, and is read anew.
+        # An object never changes; one that was written over has another time, and is read anew.
         self._root.execute("SET parquet_metadata_cache = true")
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
         self._access: Access | None = None
 
     def session(self) -> DuckDBSession:
-        """Open a session of its own transaction; its time zone is UTC."""
+        """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
         return DuckDBSession(self._root.cursor())
 
     def attach(self, path: Path, alias: str, *, read_only: bool) -> None:
@@ -172,6 +170,7 @@ class DuckDBSession:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.cursor = cursor
+        cursor.execute("SET TimeZone = 'UTC'")
         self._when_closed: Callable[[], None] | None = None
 
     def when_closed(self, act: Callable[[], None]) -> None:

@@ -68,7 +68,9 @@ def each(
 
 
 @contextmanager
-def behind(work: Callable[[Item], Result], many: int) -> Iterator[Callable[[Item], Future[Result]]]:
+def behind(
+    work: Callable[[Item], Result], many: int, at_once: int = WAITING
+) -> Iterator[Callable[[Item], Future[Result]]]:
     """Do some work on things of a store while the caller goes on; all of it is done at the end.
 
     One that fails fails the block, and no more are begun. Who would begin more than can be worked
@@ -76,6 +78,7 @@ def behind(work: Callable[[Item], Result], many: int) -> Iterator[Callable[[Item
 
     Args:
         many: So many things there will be; one alone is worked on at once, by the caller.
+        at_once: So many are worked on at a time.
 
     Yields:
         What begins the work on a thing, and returns what will be its result.
@@ -84,9 +87,9 @@ def behind(work: Callable[[Item], Result], many: int) -> Iterator[Callable[[Item
     if many <= 1:
         yield lambda item: _done(work(item))
         return
-    free, failed = BoundedSemaphore(WAITING), SimpleQueue[BaseException]()
+    free, failed = BoundedSemaphore(at_once), SimpleQueue[BaseException]()
     futures: list[Future[Result]] = []
-    pool = ThreadPoolExecutor(WAITING)
+    pool = ThreadPoolExecutor(at_once)
 
     def act(item: Item) -> Result:
         try:
@@ -124,8 +127,11 @@ def _done(result: Result) -> Future[Result]:
 
 def _end(futures: Sequence[Future[Result]], sessions: Sequence[Session]) -> None:
     """Wait for what is at work, whatever interrupts that: it would go on beside who settles it."""
-    while left := [future for future in futures if not future.done()]:
-        for one in sessions:
-            one.interrupt()
+    while True:
         with suppress(KeyboardInterrupt):
+            left = [future for future in futures if not future.done()]
+            if not left:
+                return
+            for one in sessions:
+                one.interrupt()
             wait(left, INTERVAL)

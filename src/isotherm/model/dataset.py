@@ -39,8 +39,8 @@ class Dataset:
         earliest: Rows whose clock lies before this instant never age.
         latest: Rows whose clock lies at or after this instant never age.
         settle: No move sooner than this after a partition's last load.
-        order_by: The columns that sort the rows of an object; none keep the warehouse's order. Is
-            nothing said, it is the clock, where the rows lie far from its order.
+        order_by: The columns that sort the rows of an object; none keep the warehouse's order. If
+            nothing is said, it is the clock where the rows lie far from its order.
         append_min_rows: Late rows wait until there are as many.
         append_max_age: Late rows wait no longer than this after their load.
         compact_min_objects: So many small objects of one partition and tier are made one; 0 is

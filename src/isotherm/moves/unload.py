@@ -11,7 +11,7 @@ from ..control.inventory import clock_of
 from ..engine.base import Session
 from ..engine.filters import GROUP_ROWS
 from ..engine.sql import instant, listed, quote
-from ..engine.threads import behind, each
+from ..engine.threads import WAITING, behind, each
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
@@ -50,7 +50,8 @@ class Unload(Act):
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)
         check_casts(self)
         many = self._many * len(self.move.periods)
-        with behind(self.ports.storage.publish, many) as publish:
+        at_once = WAITING if self._many == 1 else 1  # large ones wait where they are staged
+        with behind(self.ports.storage.publish, many, at_once) as publish:
             written = [
                 (piece, rows, publish(self._target(*piece)))
                 for piece in self._pieces
@@ -138,14 +139,11 @@ class Unload(Act):
     @cached_property
     def _order(self) -> tuple[str, ...]:
         """What sorts an object's rows: by default the clock, unless they lie about so."""
-        if self.dataset.order_by is not None or self.move.rows <= GROUP_ROWS * len(
-            self.move.periods
-        ):
-            return self.dataset.order_by or ()
-        name = quote(self.dataset.clock)
-        number = name if clock_of(self.dataset, self.columns).unit else f"epoch({name})"
-        scattered = self.tx.scattered(self.dataset.table, self.condition(), number)
-        return (self.dataset.clock,) if scattered else ()
+        dataset, few = self.dataset, GROUP_ROWS * len(self.move.periods)
+        if dataset.order_by is not None or self.move.rows <= few:
+            return dataset.order_by or ()
+        scattered = self.tx.scattered(dataset.table, self.condition(), dataset.clock)
+        return (dataset.clock,) if scattered else ()
 
     def _stretch(self, period: Period, number: int) -> str:
         """Return what else the rows of a period's n-th object meet: each has as much time."""

@@ -26,7 +26,7 @@ def lying_after(
 ) -> Mapping[Tier, list[Part]]:
     """Return the parts of a partition by tier, as they will lie after its moves, and stay.
 
-    What waits to go on soon is left out.
+    What waits to go on soon is left out; what a case keeps, and what never pays, stays.
 
     Args:
         written: What its rows of the warehouse will take as objects.
@@ -35,7 +35,7 @@ def lying_after(
     lying = by_tier(partition.parts)
     for item in planned:
         if isinstance(item, Refusal):
-            if item.cause is not Cause.UNECONOMIC:
+            if item.cause not in (Cause.HELD, Cause.UNECONOMIC):
                 lying.pop(item.move.source, None)
         elif item.kind is Kind.EXPIRE:
             lying.clear()

@@ -113,7 +113,6 @@ def connected(url: str) -> Iterator[SparkConnect]:
     try:
         with _named_main():
             from pyspark.logger import PySparkLogger
-            from pyspark.sql.connect.client.retries import DefaultPolicy
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise ConfigError(
@@ -121,13 +120,26 @@ def connected(url: str) -> Iterator[SparkConnect]:
             hint="Install it: pip install 'isotherm[spark]'",
         ) from None
     _knock(url)
-    for name in _LOGS:
-        PySparkLogger.getLogger(name).disabled = True
+    logs = [log for name in _LOGS if not (log := PySparkLogger.getLogger(name)).disabled]
+    for log in logs:
+        log.disabled = True
+    try:
+        with _session(SparkSession.builder, url) as session:
+            yield SparkConnect(session, url)
+    finally:
+        for log in logs:
+            log.disabled = False
+
+
+@contextmanager
+def _session(builder: SparkSession.Builder, url: str) -> Iterator[SparkSession]:
+    """Open a session of a server that is new enough, and end it."""
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
     given_up = threading.Event()
 
     def enter() -> tuple[SparkSession, str]:
-        session = SparkSession.builder.remote(url).create()
+        session = builder.remote(url).create()
         # By itself the client tries for ten minutes.
         session.client.set_retry_policies([DefaultPolicy(max_retries=3, max_backoff=1_000)])
         for said_anyway in (r"\[RETRIES_EXCEEDED\]", ".*Use raw string literals"):
@@ -152,7 +164,7 @@ def connected(url: str) -> Iterator[SparkConnect]:
             raise StorageError(
                 f"the engine at {where(url)} is Spark {version}; Isotherm needs {OLDEST}.0 or newer"
             )
-        yield SparkConnect(session, url)
+        yield session
     finally:
         with suppress(Exception):
             within(SECONDS, session.stop)

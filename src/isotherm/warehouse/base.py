@@ -59,13 +59,13 @@ class Transaction(Protocol):
         """
         ...
 
-    def scattered(self, table: TableName, condition: str, number: str) -> bool:
-        """Say whether the rows that meet `condition` lie far from an order.
+    def scattered(self, table: TableName, condition: str, column: str) -> bool:
+        """Say whether the rows that meet `condition` lie far from the order of a column.
 
-        Those do not of which it cannot be told, or which are too few for it to matter.
+        Those do not of which it cannot be told.
 
         Args:
-            number: By what they would be ordered, as SQL.
+            column: Of whole numbers or times.
 
         """
         ...

@@ -220,9 +220,9 @@ class PostgresTransaction(Connection, AttachedTransaction):
         )
         self._held[table] = held
 
-    def scattered(self, table: TableName, condition: str, number: str) -> bool:
+    def scattered(self, table: TableName, condition: str, column: str) -> bool:
         """See `warehouse.base.Transaction`; of rows that are not held it cannot be told."""
-        return table in self._held and super().scattered(table, condition, number)
+        return table in self._held and super().scattered(table, condition, column)
 
     def relation(self, table: TableName) -> str:
         """Return the table's name as SQL of the session, or that of the rows that are held."""
