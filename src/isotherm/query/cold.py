@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..engine.duckdb import DuckDBSession
-from ..engine.sql import quote
+from ..engine.sql import listed, quote
 from ..model.part import Location, Part
 from ..model.schema import Column
 from .layout import Memory
@@ -35,6 +35,20 @@ def cold_rows(
 
     """
     return memory.cold(columns, parts, lambda: _cold_rows(session, columns, parts, url, memory))
+
+
+def together(columns: Sequence[Column], hot: str, cold: str) -> str:
+    """Return the query of hot and cold rows.
+
+    Of a union the engine reads the first column at least, were it only to count rows: it is a
+    constant, so that objects are counted by their footers.
+    """
+    names = [column.name for column in columns]
+    first = quote(max(names, key=len) + "_")
+    every = " UNION ALL BY NAME ".join(
+        f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in (hot, cold)
+    )
+    return f"SELECT {listed(names)} FROM ({every})"
 
 
 def _cold_rows(

@@ -20,7 +20,7 @@ from ..model.schema import Column
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
 from . import guard, whole
-from .cold import cold_rows
+from .cold import cold_rows, together
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
@@ -243,12 +243,12 @@ class Reader:
         rows = {}
         for data in plan.wholes:
             parts = plan.needed[data.dataset.name].cold
-            rows[data.dataset.name] = whole.hot_rows(data, data.columns)
+            hot = rows[data.dataset.name] = whole.hot_rows(data, data.columns)
             if parts:
                 data.check_lost()
                 columns = {field.id: Column(field.name, field.type) for field in data.fields}
                 cold = cold_rows(plan.tx.session, columns, parts, self.storage.url, self.memory)
-                rows[data.dataset.name] += f" UNION ALL BY NAME {cold}"
+                rows[data.dataset.name] = together(data.columns, hot, cold)
         plan.places.furnish(plan.places.empty(), rows, plan.wholes)
 
     @cached_property
