@@ -22,8 +22,10 @@ from ..model.schema import Column
 from .lease import always
 from .server import Server
 
-SCATTERED = 2.0
-"""So many row groups would hold rows of one time, on average."""
+SCATTERED = 3
+"""So many row groups hold rows of one time, on average, where rows are scattered; ..."""
+SCATTERED_PART = 4
+"""... and more than one in so many: several threads that load, or loads, may overlap."""
 ONE_IN = 64
 """Of so many rows one is looked at, to tell whether they are scattered."""
 
@@ -87,8 +89,8 @@ class AttachedTransaction(ABC):
             return False  # the table's own hides where a row lies
         name, number = quote(column), "" if types[column] in INTEGER_TYPES else "epoch"
         rows = self.session.execute(
-            f"SELECT sum({number}(b) - {number}(a)) "
-            f"> {SCATTERED} * ({number}(max(b)) - {number}(min(a))) FROM "
+            f"SELECT sum({number}(b) - {number}(a)) > ({number}(max(b)) - {number}(min(a))) "
+            f"* greatest({SCATTERED}, count(*) / {SCATTERED_PART}) FROM "
             f"(SELECT min({name}) AS a, max({name}) AS b FROM {self.relation(table)} "
             f"WHERE ({condition}) AND rowid & {ONE_IN - 1} = 0 GROUP BY rowid // {GROUP_ROWS})"
         )
