@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,12 @@ def test_an_sdk_is_imported_in_its_own_room_alone(file: Path) -> None:
 def test_no_room_has_grown_past_a_file_that_can_be_read() -> None:
     long = {str(f): n for f in FILES if (n := len(f.read_text().splitlines())) > 400}
     assert not long, f"split these by meaning: {long}"
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """Pytest takes two files of one name for the same."""
+    names = Counter(file.name for file in Path(__file__).parent.rglob("*.py"))
+    assert [name for name, many in names.items() if many > 1] == []
 
 
 def test_the_public_names_are_sorted_and_there() -> None:
