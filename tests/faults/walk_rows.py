@@ -79,19 +79,20 @@ def period_of(row: Row) -> Period | None:
 
 
 def policy(**ages: str) -> str:
-    """Return a config; what is no tier is a setting of the dataset."""
+    """Return a config; what is no tier is a setting of the dataset.
+
+    Late rows that have followed become one object with the others at once.
+    """
     small = "".join(f'{key} = "{value}"\n' for key, value in ages.items() if key == "settle")
     lines = "".join(f'{key} = "{value}"\n' for key, value in ages.items() if key != "settle")
     dataset = DATASET.replace('clock = "pickup"', WHOSE)
-    return f"{SETTINGS}{dataset}{small}\n[datasets.trips.policy]\n{lines}"
+    return f"{SETTINGS}{dataset}compact_min_objects = 2\n{small}\n[datasets.trips.policy]\n{lines}"
 
 
 POLICIES = (
     policy(STANDARD="2 months", GLACIER="5 months"),
     policy(STANDARD="1 month", STANDARD_IA="3 months", GLACIER="6 months", expire="14 months"),
-    policy(STANDARD="2 months", STANDARD_IA="4 months").replace(
-        'clock = "pickup"', 'clock = "pickup"\ncompact_min_objects = 2'
-    ),
+    policy(STANDARD="2 months", STANDARD_IA="4 months"),
     policy(GLACIER="3 months", DEEP_ARCHIVE="8 months", expire="20 months"),
     policy(STANDARD="3 months", expire="9 months"),
     policy(STANDARD="2 months", settle="3 days"),
