@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -143,9 +144,14 @@ def lake(line: Line, s3: S3Server, make_lake: MakeLake) -> Iterator[Lake]:
 
 
 def every_other() -> Callable[[str, str], bool]:
-    """Return what makes every other request fail."""
-    count = iter(range(1_000_000))
-    return lambda method, path: next(count) % 2 == 0
+    """Return what makes every other request for an object fail; several come at once."""
+    failed: Counter[tuple[str, str]] = Counter()
+
+    def fails(method: str, path: str) -> bool:
+        failed[method, path] += 1
+        return failed[method, path] % 2 == 1
+
+    return fails
 
 
 def once_each() -> Callable[[str, str], bool]:
