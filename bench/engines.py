@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from isotherm.spark.connect import within
 
 from .ratio import say
 from .servers import free_port, wait_for
@@ -28,8 +29,6 @@ LEAVING = 10.0
 """Seconds that a server is given to end a session."""
 MEMORY = "6g"
 """What Spark's Java may take."""
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Client:
         """
         session = self.session  # to start it takes none of the query's time
         try:
-            return _within(SECONDS, lambda: session.sql(query).toArrow())
+            return within(SECONDS, lambda: session.sql(query).toArrow())
         except TimeoutError:
             self.stop()
             raise FailedError(f"longer than {SECONDS:g} s") from None
@@ -92,7 +91,7 @@ class Client:
         """End the server, by its id."""
         if self._session is not None:
             with suppress(Exception):
-                _within(LEAVING, self._session.stop)
+                within(LEAVING, self._session.stop)
             self._session = None
         if self._process is not None:
             self._process.kill()
@@ -151,29 +150,3 @@ def _entered(url: str, tables: Path) -> SparkSession:
     for table in sorted(tables.iterdir()):
         session.read.parquet(str(table)).createOrReplaceTempView(table.name)
     return session
-
-
-def _within(seconds: float, act: Callable[[], Found]) -> Found:
-    """Do something in a thread of its own, and wait so long for it.
-
-    Raises:
-        TimeoutError: it takes longer.
-
-    """
-    found: list[Found] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(act())
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise TimeoutError
-    if failed:
-        raise failed[0]
-    return found[0]

@@ -34,7 +34,16 @@ def cold_rows(
         columns: With the names and types that the query sees.
 
     """
-    return memory.cold(columns, parts, lambda: _cold_rows(session, columns, parts, url, memory))
+
+    def made() -> str:
+        urls = [url(part.readable_location) for part in parts]
+        if len(urls) == 1 or (len(urls) <= FILES_AT_MOST and urls[0].startswith("file:")):
+            objects = memory.object_columns(session, urls)
+            if all(_is_of_today(found, columns) for found in objects):
+                return _by_name(session, urls, columns, objects)
+        return f"SELECT * FROM {session.parquet(urls, columns)}"
+
+    return memory.cold(columns, parts, made)
 
 
 def together(columns: Sequence[Column], hot: str, cold: str) -> str:
@@ -49,21 +58,6 @@ def together(columns: Sequence[Column], hot: str, cold: str) -> str:
         f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in (hot, cold)
     )
     return f"SELECT {listed(names)} FROM ({every})"
-
-
-def _cold_rows(
-    session: DuckDBSession,
-    columns: Columns,
-    parts: Sequence[Part],
-    url: Callable[[Location], str],
-    memory: Memory,
-) -> str:
-    urls = [url(part.readable_location) for part in parts]
-    if len(urls) == 1 or (len(urls) <= FILES_AT_MOST and urls[0].startswith("file:")):
-        objects = memory.object_columns(session, urls)
-        if all(_is_of_today(found, columns) for found in objects):
-            return _by_name(session, urls, columns, objects)
-    return f"SELECT * FROM {session.parquet(urls, columns)}"
 
 
 def _is_of_today(found: Columns, columns: Columns) -> bool:
