@@ -68,6 +68,7 @@ class Holding:
             lake,
             self.warehouse.holder,
             exclusive,
+            self.config.settings.moves_at_once,
             ready,
         )
 

@@ -11,28 +11,26 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from pyiceberg.catalog.sql import SqlCatalog
+from danger import in_danger
 
 import isotherm
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy, waiting
 from conftest import run_sql
 from isotherm.lake import Lake
-from isotherm.model.part import Location
 from isotherm.model.period import Duration, between
 from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake, rebuild_lake
 from isotherm.plan.batches import apart
-from isotherm.storage.bucket import Bucket
 
 FIRST, OTHER = "2018-03", "2018-04"
 """The partition whose move is killed, and the one that is moved first afterwards."""
@@ -57,6 +55,7 @@ class Story:
         then: The policy that makes the move due, where it is another one.
         early: An earlier time, at which everything due is moved first.
         pieces: Whether partitions are cut up, FIRST into four stretches; the third has no rows.
+        apart: Whether each partition has a move of its own, and all of them are in danger.
         late: Whether late rows arrive after that.
         followed: Whether these have followed the others.
         restored: Whether the partitions are restored after that.
@@ -73,6 +72,7 @@ class Story:
     then: str | None = None
     early: datetime | None = None
     pieces: bool = False
+    apart: bool = False
     late: bool = False
     followed: bool = False
     restored: bool = False
@@ -92,9 +92,11 @@ _ARCHIVE = policy(STANDARD="6 months", GLACIER="14 months")
 STORIES = {
     "unload": Story(policy(STANDARD="6 months"), "STANDARD"),
     "unload in pieces": Story(policy(STANDARD="6 months"), "STANDARD", pieces=True),
+    "unload of several": Story(policy(STANDARD="6 months"), "STANDARD", apart=True),
     "unload to the archive": Story(policy(GLACIER="6 months"), "GLACIER"),
     "append": Story(policy(STANDARD="6 months"), "STANDARD", early=_EARLY, late=True),
     "retier": Story(_BOTH, "STANDARD_IA", early=_EARLY),
+    "retier of several": Story(_BOTH, "STANDARD_IA", early=_EARLY, apart=True),
     "retier to the archive": Story(_ARCHIVE, "GLACIER", early=_EARLY),
     "restore": Story(policy(GLACIER="6 months"), "GLACIER", early=datetime(2019, 6, 30), asks=True),
     "compact": Story(
@@ -183,7 +185,10 @@ def move(lake: Lake, story: str, *periods: str) -> None:
         assert chosen or FIRST not in periods
         lake.apply(replace(plan, moves=tuple(chosen)))
     else:
-        lake.apply(plan_of(lake, *periods), limits=Limits(expire=True))
+        plan = plan_of(lake, *periods)
+        if STORIES[story].apart:
+            plan = replace(plan, moves=tuple(one for m in plan.moves for one in apart(m)))
+        lake.apply(plan, limits=Limits(expire=True))
 
 
 def _restores(lake: Lake, *periods: str) -> Any:
@@ -194,31 +199,18 @@ def _restores(lake: Lake, *periods: str) -> Any:
 def die(story: str, folder: str, kill_at: int, log: str) -> None:
     """Make the move of FIRST, and be killed at its n-th step; 0 counts the steps into `log`."""
     steps: list[str] = []
+    told, one = STORIES[story], threading.Lock()
 
     def tick(step: str) -> None:
-        steps.append(step)
-        if len(steps) == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        with one:  # moves overlap
+            steps.append(step)
+            if len(steps) == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    file, clock = Path(folder) / "isotherm.toml", Clock(STORIES[story].now)
+    file, clock = Path(folder) / "isotherm.toml", Clock(told.now)
     with isotherm.open(file, clock=clock) as real, in_danger(real, tick) as lake:
-        move(lake, story, FIRST)
+        move(lake, story, *(MONTHS if told.apart else (FIRST,)))
     Path(log).write_text(json.dumps(steps), encoding="utf-8")
-
-
-@contextmanager
-def in_danger(real: Lake, tick: Callable[[str], None]) -> Iterator[Lake]:
-    """Return a lake that calls `tick` before everything it does that could outlive the process."""
-    catalog = real.catalog  # opened before the process is in danger
-    lake = Lake(
-        real.config,
-        _Warehouse(real.warehouse, tick),  # type: ignore[arg-type]
-        _Port(real.storage, tick, "storage", STORES_CALLS),  # type: ignore[arg-type]
-        lambda: _Port(catalog, tick, "catalog", ("create", "evolve", "register", "publish")),  # type: ignore[arg-type,return-value]
-        real.clock,
-    )
-    with _inside_the_ports(tick):
-        yield lake
 
 
 def survive(story: str, folder: str, other_first: bool, report: str) -> None:
@@ -304,93 +296,6 @@ def _after_expiry(every: list[int]) -> list[list[int]]:
         [i for i, start in zip(every, starts, strict=True) if f"{start:%Y-%m}" in months_left]
         for months_left in kept
     ]
-
-
-def _is_copy(what: object) -> bool:
-    """Say whether a call is about the store's copy of control: see test_lost_control.py."""
-    return isinstance(what, Location) and what.tier == "control" and "moves/" not in what.key
-
-
-STORES_CALLS = ("stage", "publish", "settle", "copy", "restore", "remove")
-
-
-class _Port:
-    """Stands before a port and counts some of its calls.
-
-    It counts before each: between two of them nothing happens that could outlive the process.
-    """
-
-    def __init__(self, port: Any, tick: Callable[[str], None], name: str, calls: tuple[str, ...]):
-        self._port, self._tick, self._name, self._calls = port, tick, name, calls
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._port, name)
-        if name not in self._calls:
-            return found
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            if not _is_copy(args[0]):
-                self._tick(f"before {self._name}.{name}")
-            return found(*args, **kwargs)
-
-        return counted
-
-
-class _Warehouse(_Port):
-    """Counts what a transaction does to rows, and its commit."""
-
-    def __init__(self, port: Any, tick: Callable[[str], None]):
-        super().__init__(port, tick, "warehouse", ())
-
-    @contextmanager
-    def transaction(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        with self._port.transaction(*args, **kwargs) as tx:
-            yield _Transaction(tx, self._tick)
-            self._tick("before commit")
-
-
-class _Transaction(_Port):
-    def __init__(self, port: Any, tick: Callable[[str], None]):
-        super().__init__(port, tick, "warehouse", ("fence", "delete", "insert"))
-
-    @property
-    def session(self) -> Any:
-        return _Port(self._port.session, self._tick, "engine", ("copy",))
-
-
-@contextmanager
-def _inside_the_ports(tick: Callable[[str], None]) -> Iterator[None]:
-    """Count what happens inside a call: staged but not renamed, written but not committed."""
-    replace, write = Path.replace, SqlCatalog._write_metadata
-    upload, copy = Bucket.upload, Bucket.copy
-
-    def replaced(path: Path, target: Path) -> Path:
-        if "control/copies" not in str(path):
-            tick("before the rename")
-        return replace(path, target)
-
-    def written(*args: Any, **kwargs: Any) -> None:
-        write(*args, **kwargs)
-        tick("metadata written")
-
-    def uploaded(*args: Any, **kwargs: Any) -> None:
-        upload(*args, **kwargs)
-        tick("uploaded")
-
-    def copied(*args: Any, **kwargs: Any) -> int:
-        size = copy(*args, **kwargs)
-        tick("copied by the store")
-        return size
-
-    Bucket.upload, Bucket.copy = uploaded, copied  # type: ignore[method-assign]
-    Path.replace = replaced  # type: ignore[method-assign,assignment]
-    SqlCatalog._write_metadata = staticmethod(written)  # type: ignore[method-assign,assignment]
-    try:
-        yield
-    finally:
-        Bucket.upload, Bucket.copy = upload, copy  # type: ignore[method-assign]
-        Path.replace = replace  # type: ignore[method-assign]
-        SqlCatalog._write_metadata = staticmethod(write)  # type: ignore[method-assign]
 
 
 def put_back(template: Path, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
-import killing
+from danger import in_danger
 from walk_rows import Group, Kept, Row, Wanted, Writer, period_of, same
 
 import isotherm
@@ -132,7 +133,7 @@ class World:
         done: T | None = None
         try:
             if kill:
-                with killing.in_danger(self.lake, Fuse(kill)) as lake:
+                with in_danger(self.lake, Fuse(kill)) as lake:
                     done = what(lake)
             else:
                 done = what(self.lake)
@@ -172,10 +173,12 @@ class World:
         self, beside: Beside, go: Callable[[], Iterable[Group]], may: Callable[[Row], bool]
     ) -> Watch:
         """Return who writes and looks while an act goes on."""
-        steps = 0
+        steps, here = 0, threading.current_thread()
 
         def step(*_: object) -> None:
             nonlocal steps
+            if threading.current_thread() is not here:  # who commits would not wait for the look
+                return
             steps += 1
             if beside.write and beside.write[0] == steps:
                 self.catch_up(list(go()), may)

@@ -209,13 +209,14 @@ class EngineSection(_Section):
 
 
 class SettingsSection(_Section):
-    """How Isotherm works: times, memory, threads."""
+    """How Isotherm works: times, memory, threads, moves at once."""
 
     grace: Age = Duration(seconds=3_600)
     query_timeout: Age = Duration(seconds=1_800)
     restore_margin: AnyDuration = Duration(seconds=300)
     memory: Annotated[str, AfterValidator(_memory)] = "1GB"
     threads: int | None = Field(default=None, ge=1)
+    moves_at_once: int = Field(default=3, ge=1, le=16)
 
 
 class PricesSection(_Section):

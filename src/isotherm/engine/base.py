@@ -83,7 +83,7 @@ class Session(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Stop the running statement."""
+        """Stop the running statement, here and in the sessions that were opened beside it."""
         ...
 
     def close(self) -> None:

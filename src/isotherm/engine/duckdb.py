@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.resources
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import duckdb
 
@@ -172,6 +173,7 @@ class DuckDBSession:
         self.cursor = cursor
         cursor.execute("SET TimeZone = 'UTC'")
         self._when_closed: Callable[[], None] | None = None
+        self._beside: WeakSet[DuckDBSession] = WeakSet()
 
     def when_closed(self, act: Callable[[], None]) -> None:
         """Have something done when the cursor is given up."""
@@ -228,7 +230,9 @@ class DuckDBSession:
 
     def beside(self) -> DuckDBSession:
         """Open a session of its own, outside this one's transaction."""
-        return DuckDBSession(self.cursor.cursor())
+        session = DuckDBSession(self.cursor.cursor())
+        self._beside.add(session)
+        return session
 
     def digest(self, select: str) -> Digest:
         """Count and hash the rows of `select`, whatever their order."""
@@ -282,8 +286,11 @@ class DuckDBSession:
         return percent / 100 if percent >= 0 else -1.0
 
     def interrupt(self) -> None:
-        """Stop the running statement."""
+        """Stop the running statement, here and in the sessions that were opened beside it."""
         self.cursor.interrupt()
+        for session in tuple(self._beside):
+            with suppress(duckdb.ConnectionException):  # it was just closed
+                session.interrupt()
 
     def close(self) -> None:
         """Give up the cursor; an open transaction is rolled back."""

@@ -59,7 +59,7 @@ def each(
         return [future.result() for future in futures]
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        _end(futures, sessions)
+        ended(futures, sessions)
         raise
     finally:
         pool.shutdown()
@@ -113,7 +113,7 @@ def behind(
             future.result()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        _end(futures, ())
+        ended(futures)
         raise
     finally:
         pool.shutdown()
@@ -125,8 +125,13 @@ def _done(result: Result) -> Future[Result]:
     return future
 
 
-def _end(futures: Sequence[Future[Result]], sessions: Sequence[Session]) -> None:
-    """Wait for what is at work, whatever interrupts that: it would go on beside who settles it."""
+def ended(futures: Sequence[Future[Result]], sessions: Sequence[Session] = ()) -> None:
+    """Wait for what is at work, whatever interrupts that: it would go on beside who settles it.
+
+    Args:
+        sessions: Their statements are stopped.
+
+    """
     while True:
         with suppress(KeyboardInterrupt):
             left = [future for future in futures if not future.done()]

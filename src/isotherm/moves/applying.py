@@ -15,6 +15,7 @@ from ..plan.batches import apart
 from ..plan.plan import Kind, Move, Plan
 from ..plan.steps import Step
 from . import recovery
+from .ahead import Ahead
 from .base import Ports
 from .runner import Outcome, Runner
 from .tagging import write_tags
@@ -43,7 +44,8 @@ class Watch:
     """Who looks on while a plan runs.
 
     Attributes:
-        step: Called before each step of each move.
+        step: Called before each step of each move; not always by the thread that applies, and
+            steps of the next move may come before the last ones of this.
         done: Called after each move.
         tagged: Told how many of how many objects have their tags.
         stop: Asked before each move; True leaves it and all that follow.
@@ -85,10 +87,14 @@ def apply_plan(
         MovesFailed: some moves failed; the others are done, and `applied` says which.
 
     """
-    run = _Run(Runner(ports, watch.step), datasets, watch)
+    runner = Runner(ports, watch.step)
     todo, left = within(plan.moves, limits)
-    for move in todo:
-        run.make(move)
+    with Ahead(runner, datasets, ports.moves_at_once) as ahead:
+        run = _Run(runner, ahead, datasets, watch)
+        for number, move in enumerate(todo):
+            if not watch.stop():
+                ahead.begin(todo[number:], run.is_stuck)
+            run.make(move)
     run.left += left
     _remember(ports, run.waiting, [move for move, _ in run.failed])
     untidy = recovery.tidy(ports, datasets.values())
@@ -110,6 +116,7 @@ class _Run:
     """
 
     runner: Runner
+    ahead: Ahead
     datasets: Mapping[str, Dataset]
     watch: Watch
     done: list[Outcome] = field(default_factory=list)
@@ -118,13 +125,16 @@ class _Run:
     failed: list[tuple[Move, IsothermError]] = field(default_factory=list)
     stuck: set[tuple[str, Period]] = field(default_factory=set)
 
+    def is_stuck(self, move: Move) -> bool:
+        """Say whether one of a move's partitions may not be touched any more."""
+        return bool(_places(move) & self.stuck)
+
     def make(self, move: Move) -> IsothermError | None:
         """Make a move, and return the error of one that has failed."""
-        places = {(move.dataset, period) for period in move.periods}
         if self.watch.stop():
             self.left.append(move)
             return None
-        if places & self.stuck:
+        if self.is_stuck(move):
             if len(move.periods) > 1:  # what is stuck need not keep the others
                 for one in apart(move):
                     self.make(one)
@@ -132,18 +142,19 @@ class _Run:
                 self.left.append(move)
             return None
         try:
-            self.done.append(self.runner.run(self.datasets[move.dataset], move))
+            begun = self.ahead.take(move)
+            self.done.append(self.runner.run(self.datasets[move.dataset], move, begun))
             self.watch.done(self.done[-1])
         except PendingError:
             self.waiting.append(move)
-            self.stuck |= places
+            self.stuck |= _places(move)
         except IsothermError as error:
             many = len(move.periods) > 1 and isinstance(error, Terminal)
             if many and self._store_answers():
                 self._make_apart(move)
                 return None
             self.failed.append((move, error))
-            self.stuck |= places
+            self.stuck |= _places(move)
             return error
         return None
 
@@ -165,6 +176,10 @@ class _Run:
         except IsothermError:
             return False
         return True
+
+
+def _places(move: Move) -> set[tuple[str, Period]]:
+    return {(move.dataset, period) for period in move.periods}
 
 
 def _remember(ports: Ports, waiting: Sequence[Move], failed: Sequence[Move]) -> None:

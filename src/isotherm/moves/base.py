@@ -18,6 +18,7 @@ from ..model.part import Digest, Location, Part
 from ..model.period import Period, ranges
 from ..model.schema import Column, cold_columns, names_now
 from ..plan.plan import Move
+from ..plan.steps import Step
 from ..storage.base import Storage, Stored
 from ..warehouse.base import Transaction, Warehouse
 from ..warehouse.lease import always
@@ -33,6 +34,7 @@ class Ports:
         lake: The id that marks everything of this lake.
         holder: Who acts, in intents.
         exclusive: Nobody else writes: tables need no fence.
+        moves_at_once: So many moves are under way at a time: one is committed, others are copied.
         ready: Called before each move; raises `BusyError` if another process has taken over.
 
     """
@@ -45,6 +47,7 @@ class Ports:
     lake: str
     holder: str
     exclusive: bool = False
+    moves_at_once: int = 1
     ready: Callable[[], None] = always
 
 
@@ -69,11 +72,14 @@ class Change:
 
 
 class Act:
-    """One move in the making, on one transaction of the warehouse.
+    """One move in the making.
 
-    The runner calls its methods in the order of the move's steps.
+    The runner has it take the move's steps, in their order: all of them in one transaction of the
+    warehouse, or the first ones on an earlier snapshot.
 
     Attributes:
+        seen: The snapshot on which it reads what it copies.
+        tx: The transaction that commits it; until then the snapshot.
         change: What the commit will change; set by the time it is registered.
         moved: The rows that leave or enter the warehouse.
         pin: What readers take after the commit, where that changes.
@@ -87,10 +93,34 @@ class Act:
         self.dataset = dataset
         self.move = move
         self.id = id_
-        self.tx = tx
+        self.tx = self.seen = tx
         self.change = Change()
         self.moved = Digest(0, 0, 0)
         self.pin: Pin | None = None
+
+    def take(self, step: Step) -> None:
+        """Take one of the steps that are a move's own."""
+        {
+            Step.COPY: self.copy,
+            Step.LEAVE: self.copy,
+            Step.VERIFY: self.verify,
+            Step.COUNT: self.count,
+            Step.FENCE: self.fence,
+            Step.DELETE: self.delete,
+            Step.UPDATE: self.update,
+            Step.INSERT: self.insert,
+        }[step]()
+
+    def enter(self, tx: Transaction) -> None:
+        """Go on in the transaction that commits what was copied on an earlier snapshot.
+
+        Raises:
+            ConflictError: what was read there is not so any more.
+
+        """
+        if control_parts.of_periods(tx, self.dataset.name, self.move.periods) != self.parts:
+            raise ConflictError(f"what is there of {self.move.span} has just changed")
+        self.tx = tx
 
     def locations(self) -> tuple[Location, ...]:
         """Return every object that may appear; none of them was ever used before."""
@@ -111,7 +141,7 @@ class Act:
         """Find what there is to be deleted, and set `change`."""
 
     def compare(self) -> None:
-        """Hold what was copied against the rows of this snapshot.
+        """Hold what was copied against the rows of the snapshot on which that was done.
 
         Raises:
             VerifyError: it does not equal them.
@@ -126,9 +156,12 @@ class Act:
             VerifyError: nobody has; the copy is wrong.
 
         """
-        if self.ports.exclusive or not self.moved.rows:
+        if not self.moved.rows:
             return
-        found = self.tx.fence(self.dataset.table, self.hot_rows())
+        if self.ports.exclusive:
+            found = self.tx.session.digest(self.hot_rows())
+        else:
+            found = self.tx.fence(self.dataset.table, self.hot_rows())
         if found == self.moved:
             return
         self.compare()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import stamina
@@ -12,34 +12,15 @@ from ..control import datasets, intents, journal
 from ..control.intents import Intent
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError, IsothermError
-from ..plan.plan import OF_PEOPLE, Kind, Move
-from ..plan.steps import Step, steps
+from ..plan.plan import OF_PEOPLE, Move
+from ..plan.steps import Step
 from . import recovery
 from .base import Act, Ports
-from .compact import Compact
-from .correct import Correct
-from .erase import Erase
-from .expire import Expire
+from .begun import ACTS, Begun, Observer, order_of
 from .recording import Recorder, register, rows_of
 from .recovery import Ending
-from .reload import Reload
-from .restore import Restore
-from .retier import Retier
-from .unload import Unload
 
-ACTS: dict[Kind, type[Act]] = {
-    Kind.UNLOAD: Unload,
-    Kind.APPEND: Unload,
-    Kind.RETIER: Retier,
-    Kind.RESTORE: Restore,
-    Kind.RELOAD: Reload,
-    Kind.ERASE: Erase,
-    Kind.CORRECT: Correct,
-    Kind.COMPACT: Compact,
-    Kind.EXPIRE: Expire,
-}
 ATTEMPTS = 3
-Observer = Callable[[Move, Step], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +40,20 @@ class Outcome:
 
 
 class Runner:
-    """Runs moves, one at a time."""
+    """Runs moves; each is committed by itself, while others may have begun."""
 
     def __init__(self, ports: Ports, observe: Observer = lambda move, step: None) -> None:
         self.ports = ports
         self.observe = observe
         self._record = Recorder(ports)
 
-    def run(self, dataset: Dataset, move: Move) -> Outcome:
+    def run(self, dataset: Dataset, move: Move, begun: Begun | None = None) -> Outcome:
         """Run a move to its end; one that meets another writer is run again whole, a few times.
 
         An interrupt carries a note that says whether the move was finished or rolled back.
+
+        Args:
+            begun: It, where it has begun already.
 
         Raises:
             IsothermError: it failed, and everything is as it was before.
@@ -77,37 +61,55 @@ class Runner:
         """
         for attempt in stamina.retry_context(on=ConflictError, attempts=ATTEMPTS, timeout=None):
             with attempt:
-                return self._attempt(dataset, move)
+                now, begun = begun or self.begin(dataset, move), None
+                return self._finish(now)
         raise AssertionError("unreachable")
 
-    def _attempt(self, dataset: Dataset, move: Move) -> Outcome:
+    def begin(self, dataset: Dataset, move: Move) -> Begun:
+        """Write down that a move begins.
+
+        Raises:
+            IsothermError: that cannot be written.
+
+        """
         self.ports.ready()
-        order = steps(move.kind, by_rule=move.by_rule)
-        begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
         try:
             self.observe(move, Step.INTENT)
             intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
         except BaseException as error:  # at most an intent is there, which the next apply ends
             error.add_note(f"{Ending.UNDONE.value}: {move}")
             raise
+        return Begun(self.ports, dataset, move, intent, self.observe)
+
+    def give_up(self, begun: Begun, why: str) -> None:
+        """End a move that will not be committed; what cannot be done of it the next apply does."""
+        begun.end()
+        with suppress(IsothermError):
+            recovery.settle(self.ports, begun.intent, why)
+
+    def _finish(self, begun: Begun) -> Outcome:
+        move, order = begun.move, order_of(begun.move, self.ports.warehouse)
+        begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
+        warehouse, table = self.ports.warehouse, begun.dataset.table
         try:
+            begun.read()
+            self.ports.ready()
             self.observe(move, Step.BEGIN)
-            warehouse = self.ports.warehouse
-            lock = warehouse.partitions(dataset.table, dataset.clock, move.periods)
+            lock = warehouse.partitions(table, begun.dataset.clock, move.periods)
             with warehouse.transaction(lock) as tx:
-                act = ACTS[move.kind](self.ports, dataset, move, intent.move, tx)
-                if act.locations() != intent.locations:
-                    raise ConflictError(f"what is there of {move.span} has just changed")
+                act = begun.enter(tx)
                 for step in order[begin + 1 : commit]:
                     self.observe(move, step)
                     self._take(step, act)
                 self.observe(move, Step.COMMIT)
         except BaseException as error:
-            failure = self._settle(move, intent, error)
+            begun.end()
+            failure = self._settle(move, begun.intent, error)
             if failure is error:
                 raise
             if failure:
                 raise failure from error
+        begun.end()
         self._record.done()
         outcome = Outcome(move, act.id, rows_of(act), sum(part.bytes for part in act.change.add))
         self._after(order[commit + 1 :], move)
@@ -161,16 +163,7 @@ class Runner:
         elif step is Step.RECORD:
             self._record(act)
         else:
-            {
-                Step.COPY: act.copy,
-                Step.LEAVE: act.copy,
-                Step.VERIFY: act.verify,
-                Step.COUNT: act.count,
-                Step.FENCE: act.fence,
-                Step.DELETE: act.delete,
-                Step.UPDATE: act.update,
-                Step.INSERT: act.insert,
-            }[step]()
+            act.take(step)
 
     def _after(self, order: tuple[Step, ...], move: Move) -> None:
         """Do what follows a commit; what fails of it is done by the next apply."""

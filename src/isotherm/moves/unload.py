@@ -16,6 +16,7 @@ from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.tier import STANDARD
+from ..warehouse.base import Transaction
 from .base import Act, Change, check_drift, selected
 
 
@@ -43,6 +44,12 @@ class Unload(Act):
         """Return the new objects of each period."""
         return tuple(self._target(*piece) for piece in self._pieces)
 
+    def enter(self, tx: Transaction) -> None:
+        """Go on in another transaction; the table has to have the columns that were copied."""
+        super().enter(tx)
+        if tx.columns(self.dataset.table) != self.columns:
+            raise ConflictError(f"the columns of {self.dataset.table} have just changed")
+
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
         self.tx.check_deletable(self.dataset.table)
@@ -67,8 +74,7 @@ class Unload(Act):
     def verify(self) -> None:
         """Read each object back, count and hash it.
 
-        The fence holds the hash against the warehouse's rows when nobody can change them any more;
-        where there is no fence, it is done here.
+        The fence holds the hash against the warehouse's rows when nobody can change them any more.
         """
         parts = self.change.add
         for part, cold in zip(parts, each(self.tx.session, self._digest, parts), strict=True):
@@ -76,16 +82,14 @@ class Unload(Act):
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
-        if self.ports.exclusive:
-            self.compare()
         with behind(self.ports.storage.settle, len(parts)) as settle:
             for part in parts:  # once in an archive, nothing can be read back
                 settle(part.location)
 
     def compare(self) -> None:
-        """Hold each object against the rows of this snapshot."""
+        """Hold each object against the rows of the snapshot that was copied."""
         for part in {part.period: part for part in self.change.add}.values():
-            hot = self.tx.session.digest(self.hot_rows([part.period]))
+            hot = self.seen.session.digest(self.hot_rows([part.period]))
             cold = self._cold[part.period]
             if hot != cold:
                 raise self._unequal(part, f"{cold.rows} rows against {hot.rows}, or other values")

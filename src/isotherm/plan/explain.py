@@ -70,6 +70,7 @@ class Explanation:
         hot: Its rows in the warehouse.
         parts: Its objects.
         dollars: A month.
+        rereads: Whether the warehouse's fence reads rows again, on which its next steps hang.
 
     """
 
@@ -86,6 +87,7 @@ class Explanation:
     hot: HotPartition | None
     parts: tuple[Part, ...]
     dollars: float
+    rereads: bool
 
     @property
     def late_rows(self) -> int:
@@ -97,7 +99,8 @@ class Explanation:
         """The steps of its next move; none if there is none."""
         if not self.moves:
             return ()
-        return steps(self.moves[0].kind, by_rule=self.moves[0].by_rule)
+        first = self.moves[0]
+        return steps(first.kind, by_rule=first.by_rule, rereads=self.rereads)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as its documented JSON form (docs/json.md)."""
@@ -122,11 +125,14 @@ class Explanation:
         }
 
 
-def explain(subject: Subject, plan: Plan, period: Period, book: PriceBook) -> Explanation:
+def explain(
+    subject: Subject, plan: Plan, period: Period, book: PriceBook, *, rereads: bool = True
+) -> Explanation:
     """Explain one partition.
 
     Args:
         plan: Of the same dataset, made from the same inventory.
+        rereads: The warehouse's fence reads rows again.
 
     Raises:
         RequestError: the dataset has nothing in that period.
@@ -157,6 +163,7 @@ def explain(subject: Subject, plan: Plan, period: Period, book: PriceBook) -> Ex
         hot=partition.hot,
         parts=partition.parts,
         dollars=keeping(book, partition),
+        rereads=rereads,
     )
 
 

@@ -30,32 +30,40 @@ class Step(Enum):
     REMOVE = "remove the replaced objects when their grace is over"
 
 
-_HEAD = (Step.INTENT, Step.BEGIN)
 _TAIL = (Step.RECORD, Step.COMMIT, Step.PUBLISH, Step.SEAL)
+_COPYING = (Step.COPY, Step.VERIFY)
 _STEPS: dict[Kind, tuple[Step, ...]] = {
-    Kind.UNLOAD: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
-    Kind.APPEND: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
-    Kind.RETIER: (Step.COPY, Step.VERIFY, Step.REGISTER),
-    Kind.COMPACT: (Step.COPY, Step.VERIFY, Step.REGISTER),
-    Kind.RESTORE: (Step.COPY, Step.VERIFY, Step.REGISTER),
+    Kind.UNLOAD: (*_COPYING, Step.REGISTER, Step.FENCE, Step.DELETE),
+    Kind.APPEND: (*_COPYING, Step.REGISTER, Step.FENCE, Step.DELETE),
+    Kind.RETIER: (*_COPYING, Step.REGISTER),
+    Kind.COMPACT: (*_COPYING, Step.REGISTER),
+    Kind.RESTORE: (*_COPYING, Step.REGISTER),
     Kind.RELOAD: (Step.VERIFY, Step.INSERT, Step.REGISTER),
-    Kind.ERASE: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.FENCE, Step.DELETE),
-    Kind.CORRECT: (Step.COPY, Step.VERIFY, Step.REGISTER, Step.UPDATE),
+    Kind.ERASE: (*_COPYING, Step.REGISTER, Step.FENCE, Step.DELETE),
+    Kind.CORRECT: (*_COPYING, Step.REGISTER, Step.UPDATE),
     Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
+_OF_OBJECTS = frozenset({Kind.RETIER, Kind.RESTORE})
+"""They copy objects, which never change: no transaction is needed for that."""
+_OF_ROWS = frozenset({Kind.UNLOAD, Kind.APPEND})
+"""They copy rows: before the transaction that deletes them, if it reads them again."""
 _REMOVING = frozenset(
     {Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.CORRECT, Kind.COMPACT, Kind.EXPIRE}
 )
 
 
-def steps(kind: Kind, *, by_rule: bool = False) -> tuple[Step, ...]:
+def steps(kind: Kind, *, by_rule: bool = False, rereads: bool = True) -> tuple[Step, ...]:
     """Return the steps of a move of this kind, in their order.
 
     Args:
         by_rule: The bucket's lifecycle rules bring objects to their class.
+        rereads: The warehouse's fence reads the rows again.
 
     """
     if by_rule and kind is Kind.RETIER:
-        return (*_HEAD, Step.LEAVE, Step.VERIFY, Step.REGISTER, *_TAIL)
+        return (Step.INTENT, Step.LEAVE, Step.VERIFY, Step.BEGIN, Step.REGISTER, *_TAIL)
+    own = _STEPS[kind]
+    is_early = kind in _OF_OBJECTS or (rereads and kind in _OF_ROWS)
+    early, late = (own[:2], own[2:]) if is_early else ((), own)
     last = (Step.REMOVE,) if kind in _REMOVING else ()
-    return _HEAD + _STEPS[kind] + _TAIL + last
+    return (Step.INTENT, *early, Step.BEGIN, *late, *_TAIL, *last)

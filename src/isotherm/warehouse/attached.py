@@ -214,6 +214,7 @@ class AttachedWarehouse(ABC):
     """
 
     default_schema: str
+    rereads: bool
 
     def __init__(self, engine: DuckDBEngine, name: str) -> None:
         self.engine = engine

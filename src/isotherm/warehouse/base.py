@@ -144,9 +144,17 @@ class Transaction(Protocol):
 
 
 class Warehouse(Protocol):
-    """Where the hot rows and control live."""
+    """Where the hot rows and control live.
+
+    Attributes:
+        default_schema: The schema of a table that is named without one.
+        rereads: Whether `fence` reads the rows again: then they may have been copied before the
+            transaction that deletes them.
+
+    """
 
     default_schema: str
+    rereads: bool
 
     def transaction(
         self, lock: Sequence[TableName] = (), *, control_only: bool = False

@@ -31,6 +31,7 @@ class DuckDBWarehouse(AttachedWarehouse):
     """See `warehouse.base.Warehouse`."""
 
     default_schema = "main"
+    rereads = True
 
     def __init__(self, path: Path, engine: DuckDBEngine, *, read_only: bool = False) -> None:
         super().__init__(engine, path.stem)

@@ -51,6 +51,7 @@ class PostgresWarehouse(AttachedWarehouse):
     """
 
     default_schema = "public"
+    rereads = False  # its own rules find rows that were changed since they were read
 
     def __init__(
         self,
