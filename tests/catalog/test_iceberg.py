@@ -74,7 +74,7 @@ class Table:
             "trips",
             base,
             move or f"m{self.moves}",
-            [self.url(part) for part in add],
+            self.catalog.describe("trips", [self.url(part) for part in add]),
             {self.url(part): part for part in remove},
             {"isotherm.journal": "7:abc"},
         )
@@ -380,7 +380,8 @@ def test_another_lakes_table_is_not_touched(table: Table) -> None:
         lambda: other.look("trips"),
         lambda: other.create("trips", COLUMNS, "pickup", Unit.MONTH, "file:///nowhere"),
         lambda: other.evolve("trips", (*COLUMNS, Column("new", "VARCHAR"))),
-        lambda: other.register("trips", pin, "m9", [], {}, {}),
+        lambda: other.register("trips", pin, "m9", (), {}, {}),
+        lambda: other.describe("trips", []),
         lambda: other.metadata_files("trips"),
     ):
         with pytest.raises(StorageError, match=r"belongs to another lake \(5eed\)"):

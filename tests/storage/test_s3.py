@@ -322,7 +322,8 @@ def test_a_permission_that_is_lost_in_the_middle_stops_what_needs_it_and_nothing
         client.put_bucket_policy(Bucket=bucket, Policy=policy_)
 
     allow()
-    config = f'[storage]\nurl = "{server.url(bucket)}"\n{policy(STANDARD="6 months")}'
+    ports = f'[settings]\nmoves_at_once = 1\n[storage]\nurl = "{server.url(bucket)}"\n'
+    config = ports + policy(STANDARD="6 months")
     lake = make_lake(config, clock=Clock())
     run_sql(lake, make_trips(600, "2018-03-01", 200))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..control import dump, intents, journal
 from ..engine.base import Session
 from ..engine.sql import text
+from ..engine.threads import behind
 from ..model.errors import RequestError, StorageError
 from ..model.part import Location
 from ..storage.base import Storage
@@ -89,8 +90,10 @@ def keep(warehouse: Warehouse, storage: Storage) -> Copy:
     quarantines = [item for item in before if _is_of(item, QUARANTINE) and item != waiting]
     if len(old) < len(others):
         quarantines = []  # one of them may be of a copy that stays
-    for item in (*old, *quarantines, *ended):
-        storage.remove(item)
+    gone = (*old, *quarantines, *ended)
+    with behind(storage.remove, len(gone)) as remove:
+        for item in gone:
+            remove(item)
     return made
 
 

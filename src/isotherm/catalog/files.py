@@ -7,12 +7,15 @@ which it gives up after three requests that a busy store has refused.
 from __future__ import annotations
 
 import io
+import threading
+from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pyiceberg.io import OutputStream
+import pyarrow as pa
+from pyiceberg.io import InputStream, OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from ..model.address import Access, Address
@@ -38,11 +41,40 @@ def s3_properties(access: Access) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+class _Lately:
+    """What was put last: such files never change, and the next commit reads what this one wrote."""
+
+    def __init__(self, bytes_at_most: int) -> None:
+        self._most, self._bytes = bytes_at_most, 0
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, url: str, content: bytes) -> None:
+        with self._lock:
+            self._kept[url] = content
+            self._bytes += len(content)
+            while self._bytes > self._most:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+
+    def find(self, url: str) -> bytes | None:
+        return self._kept.get(url)
+
+
+_LATELY = _Lately(16 * 2**20)
+
+
 class DurableFileIO(PyArrowFileIO):
     """PyIceberg's files; it reads them through PyArrow."""
 
+    def new_input(self, location: str) -> PyArrowFile:
+        """Return a file to be read."""
+        return self._file(location)
+
     def new_output(self, location: str) -> PyArrowFile:
         """Return a file to be written."""
+        return self._file(location)
+
+    def _file(self, location: str) -> PyArrowFile:
         scheme, host, path = self.parse_location(location, self.properties)
         made = _FolderFile if scheme == "file" else _BucketFile
         file = made(location, path, self.fs_by_scheme(scheme, host))
@@ -51,7 +83,7 @@ class DurableFileIO(PyArrowFileIO):
 
 
 class _File(PyArrowFile):
-    """A file to be written.
+    """A file of Iceberg's.
 
     Attributes:
         store: The URL of the S3 store that it is in.
@@ -74,7 +106,21 @@ class _BucketFile(_File):
     def create(self, overwrite: bool = False) -> OutputStream:
         """Begin a file; its name holds a UUID, so that nobody has one of this name."""
         key = self._path.partition("/")[2]
-        return _BucketStream(_bucket(self.store), key)
+        return _BucketStream(_bucket(self.store), key, self._name)
+
+    def open(self, seekable: bool = True) -> InputStream:
+        """Open the file; one that this process has just put is not asked for."""
+        content = _LATELY.find(self._name)
+        return super().open(seekable) if content is None else pa.BufferReader(content)
+
+    def __len__(self) -> int:
+        content = _LATELY.find(self._name)
+        return super().__len__() if content is None else len(content)
+
+    @property
+    def _name(self) -> str:
+        """What no other file is called: another store may have a bucket of this name."""
+        return f"{self.store} {self._path}"
 
 
 class _Stream(OutputStream):
@@ -113,8 +159,9 @@ class _FolderStream(_Stream):
 class _BucketStream(_Stream):
     """Keeps a file, and puts it at the end by one request."""
 
-    def __init__(self, bucket: Bucket, key: str) -> None:
-        self._bucket, self._key, self._content = bucket, key, io.BytesIO()
+    def __init__(self, bucket: Bucket, key: str, name: str) -> None:
+        self._bucket, self._key, self._name = bucket, key, name
+        self._content = io.BytesIO()
 
     def write(self, b: bytes) -> int:
         return self._content.write(b)
@@ -127,6 +174,7 @@ class _BucketStream(_Stream):
             content = self._content.getvalue()
             self._content.close()
             self._bucket.overwrite(self._key, content)
+            _LATELY.keep(self._name, content)
 
 
 @lru_cache(maxsize=8)

@@ -18,11 +18,9 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
     ValidationException,
 )
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StaticTable, Table
-from pyiceberg.transforms import DayTransform, HourTransform, MonthTransform
-from pyiceberg.types import IntegerType, LongType, NestedField
+from pyiceberg.types import NestedField
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..model.address import Access
@@ -33,18 +31,16 @@ from ..model.schema import Column, names_now, widens
 from . import snapshots
 from .commits import Commit, RememberingCatalog
 from .files import DurableFileIO, s3_properties
-from .snapshots import Pin, Seen
-from .types import iceberg_type, type_name
+from .snapshots import Described, Pin, Seen
+from .types import clock_spec, iceberg_type, type_name
 
-__all__ = ["LAKE", "NAMESPACE", "PROPERTIES", "IcebergCatalog", "Pin", "Seen"]
+__all__ = ["LAKE", "NAMESPACE", "PROPERTIES", "Described", "IcebergCatalog", "Pin", "Seen"]
 
 NAMESPACE = "isotherm"
 LAKE = "isotherm.lake"
 """The table property that says which lake a table belongs to."""
 FILES = f"{DurableFileIO.__module__}.{DurableFileIO.__name__}"
-CLOCK_PARTITION_ID = 1000
 ATTEMPTS = 8
-_TRANSFORMS = {Unit.MONTH: MonthTransform, Unit.DAY: DayTransform, Unit.HOUR: HourTransform}
 PROPERTIES = {
     # Other engines' expiry honours it: objects are removed by Isotherm, after their grace.
     "gc.enabled": "false",
@@ -119,7 +115,7 @@ class IcebergCatalog:
                 (NAMESPACE, dataset),
                 Schema(*fields),
                 url,
-                _spec(fields, clock, unit),
+                clock_spec(fields, clock, unit),
                 properties={**PROPERTIES, BOUNDS + clock: "full", LAKE: self.lake},
             )
             # A branch needs a snapshot to start at: an empty one, of the same commit.
@@ -236,19 +232,30 @@ class IcebergCatalog:
                 for column in widened:
                     update.update_column((column.name,), iceberg_type(column))
 
+    def describe(self, dataset: str, urls: Sequence[str]) -> Described:
+        """Return what the dataset's table will keep of new files; their footers are read.
+
+        Args:
+            urls: Of Parquet files with field ids, one period each.
+
+        """
+        table = self._table(dataset)
+        with _naming(dataset):
+            return snapshots.described(table, urls)
+
     def register(
         self,
         dataset: str,
         base: Pin,
         move: str,
-        add: Sequence[str],
+        add: Described,
         remove: Mapping[str, Part],
         notes: Mapping[str, str],
     ) -> Pin:
         """Add and remove files on the branch of a move, which starts at `base`.
 
         Args:
-            add: URLs of Parquet files with field ids, one period each.
+            add: The new files.
             remove: Parts by the URLs under which the base snapshot holds them.
             notes: Properties of the snapshot.
 
@@ -344,18 +351,6 @@ def lost(dataset: str) -> StorageError:
         hint="Queries still read the cold rows. Have it registered again: isotherm rebuild "
         "--replace",
     )
-
-
-def _spec(fields: Sequence[NestedField], clock: str, unit: Unit) -> PartitionSpec:
-    names = {field.name for field in fields}
-    (clock_id, type_) = next((f.field_id, f.field_type) for f in fields if f.name == clock)
-    if isinstance(type_, IntegerType | LongType):  # Iceberg has no months of those
-        return UNPARTITIONED_PARTITION_SPEC
-    # Not the clock's own name: DuckDB's reader ends the process on one with a blank or a quote.
-    name = f"clock_{unit}"
-    while name in names:
-        name += "_"
-    return PartitionSpec(PartitionField(clock_id, CLOCK_PARTITION_ID, _TRANSFORMS[unit](), name))
 
 
 def _not_wider(dataset: str, column: Column, old: str) -> SchemaError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyiceberg.io.pyarrow import parquet_files_to_data_files
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
@@ -17,8 +18,13 @@ from ..model.errors import StorageError
 from ..model.part import Part
 from .commits import Commit, swap
 
+Described = tuple[DataFile, ...]
+"""What a table keeps of files: where they are, how large, and the bounds of the clock."""
+
 MOVE = "isotherm.move"
 """The snapshot property that says which move has made it."""
+AT_ONCE = 8
+"""So many footers are read at a time: it is waiting for the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,23 @@ def is_made(table: Table) -> bool:
     return main is not None and _move_of(main) is not None
 
 
+def described(table: Table, urls: Sequence[str]) -> Described:
+    """Return what Iceberg keeps of Parquet files; their footers are read, several at a time."""
+
+    def one(url: str) -> DataFile:
+        return parquet_file_to_data_file(table.io, table.metadata, url)
+
+    if len(urls) == 1:
+        return (one(urls[0]),)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return tuple(pool.map(one, urls))
+
+
 def register(
     table: Table,
     base: Pin,
     move: str,
-    add: Sequence[str],
+    add: Described,
     remove: Mapping[str, Part],
     notes: Mapping[str, str],
 ) -> Pin:
@@ -77,12 +95,11 @@ def register(
     branch = branch_of(move)
     with Commit(table) as commit:
         ManageSnapshots(commit).create_branch(base.snapshot, branch).commit()
-        added = parquet_files_to_data_files(table.io, commit.table_metadata, iter(add))
         marks = {MOVE: move, **notes}
         with swap(commit, table, branch, marks, adds=not remove) as change:
             for url, part in remove.items():
                 change.delete_data_file(_data_file(table, url, part))
-            for file in added:
+            for file in add:
                 change.append_data_file(file)
     made = table.snapshot_by_name(branch)
     if made is None or made.parent_snapshot_id != base.snapshot:

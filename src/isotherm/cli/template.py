@@ -29,7 +29,7 @@ url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 # restore_margin = "5 minutes"     # a restored copy is not read this shortly before its end
 # memory         = "1GB"           # what a move may take
 # threads        = 4               # all cores by default
-# moves_at_once  = 3               # while one is committed, the next are copied
+# moves_at_once  = 2               # while one is committed, the next are copied
 
 [prices]
 # hot = 0.024                      # dollars a GB and month in the warehouse

@@ -216,7 +216,7 @@ class SettingsSection(_Section):
     restore_margin: AnyDuration = Duration(seconds=300)
     memory: Annotated[str, AfterValidator(_memory)] = "1GB"
     threads: int | None = Field(default=None, ge=1)
-    moves_at_once: int = Field(default=3, ge=1, le=16)
+    moves_at_once: int = Field(default=2, ge=1, le=16)
 
 
 class PricesSection(_Section):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from ..catalog.iceberg import IcebergCatalog, Pin
+from ..catalog.iceberg import Described, IcebergCatalog, Pin
 from ..control import parts as control_parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote, within
@@ -97,6 +97,12 @@ class Act:
         self.change = Change()
         self.moved = Digest(0, 0, 0)
         self.pin: Pin | None = None
+
+    @cached_property
+    def described(self) -> Described:
+        """What Iceberg keeps of the objects that the pin gains: known before it is their turn."""
+        urls = [self.ports.storage.url(location) for location in self.change.register]
+        return self.ports.catalog.describe(self.dataset.name, urls) if urls else ()
 
     def take(self, step: Step) -> None:
         """Take one of the steps that are a move's own."""

@@ -116,6 +116,7 @@ class Begun:
                 return
             self._observe(self.move, step)
             act.take(step)
+        _ = act.described  # read now, not while others wait for the commit
         self._act = act
 
     def _made(self, tx: Transaction) -> Act:

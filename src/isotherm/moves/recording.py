@@ -23,7 +23,7 @@ def register(act: Act) -> None:
         name,
         base,
         act.id,
-        add=[storage.url(location) for location in change.register],
+        add=act.described,
         remove={storage.url(part.readable_location): part for part in change.unregister},
         notes={"isotherm.journal": str(journal.head(act.tx))},
     )
