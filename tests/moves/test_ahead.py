@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ import stamina
 
 from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, run_sql
+from isotherm.catalog.iceberg import Described, IcebergCatalog
 from isotherm.control import intents, journal
 from isotherm.engine.duckdb import DuckDBSession
 from isotherm.lake import Lake
@@ -115,6 +116,22 @@ def test_objects_are_copied_for_the_next_move_too(make_lake: MakeLake) -> None:
     apply(lake, watch)
     assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
     nothing_is_left_behind(lake)
+
+
+def test_what_iceberg_keeps_of_objects_is_read_before_the_transaction(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, describe, seen = make(make_lake), IcebergCatalog.describe, list[str]()
+
+    def described(catalog: IcebergCatalog, dataset: str, urls: Sequence[str]) -> Described:
+        seen.extend(f"describe {month}" for month in MONTHS if month in urls[0])
+        return describe(catalog, dataset, urls)
+
+    monkeypatch.setattr(IcebergCatalog, "describe", described)
+    apply(lake, lambda span, step: seen.append(f"{step.name} {span}"))
+    for month in MONTHS:
+        assert seen.count(f"describe {month}") == 1
+        assert seen.index(f"describe {month}") < seen.index(f"BEGIN {month}")
 
 
 def test_no_more_moves_are_under_way_than_the_config_says(make_lake: MakeLake) -> None:

@@ -214,6 +214,19 @@ def test_rules_are_written_with_what_the_bucket_says_of_them_all(store: Store) -
     assert [headers[name] for headers in sent] == [b"varies_by_storage_class"]
 
 
+def test_a_small_body_is_sent_with_its_request_and_a_large_one_is_asked_for(store: Store) -> None:
+    asked: dict[int, bool] = {}
+    store.storage._bucket.client.meta.events.register(
+        "before-send.s3.PutObject",
+        lambda request, **_: asked.update(
+            {int(request.headers["Content-Length"]): "Expect" in request.headers}
+        ),
+    )
+    for size in (100, 2 * 2**20):
+        store.put(Location("STANDARD", f"trips/2019-03/{size}.parquet"), b"x" * size)
+    assert asked == {100: False, 2 * 2**20: True}
+
+
 def test_the_region_is_the_buckets_own(s3: S3Server) -> None:
     region = {"LocationConstraint": "eu-west-1"}
     name = s3.bucket(CreateBucketConfiguration=region)

@@ -26,7 +26,7 @@ from botocore.exceptions import (
 from ..model.address import Access, Address
 from ..model.errors import StorageError
 from .answers import HINT, MISSING, asking, class_of, code_of, conditional
-from .sdk import session_of
+from .sdk import send_at_once, session_of
 
 SHA256 = "isotherm-sha256"
 """The metadata key under which an object carries its own SHA-256, hexadecimal."""
@@ -74,7 +74,9 @@ class Bucket:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        return self._session.client("s3", endpoint_url=self._address.endpoint, config=config)
+        client = self._session.client("s3", endpoint_url=self._address.endpoint, config=config)
+        send_at_once(client)
+        return client
 
     def access(self) -> Access:
         """Return what other readers and writers of the bucket need, as it is now."""
