@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,18 +11,18 @@ from pathlib import Path
 import duckdb
 
 from isotherm.lake import Lake
-from isotherm.moves.applying import Limits, Watch
-from isotherm.moves.runner import Outcome
-from isotherm.plan.plan import Move
+from isotherm.moves.applying import Limits
 from isotherm.plan.steps import Step
 
 from . import data
-from .ratio import Ratio, pair, ratio_of, say, seconds
+from .ratio import Ratio, pair, ratio_of, say
 
+SEVERAL = (range(1, 5), range(5, 9))
+"""The months that one apply each unloads; the first of all warms both sides up."""
+ALONE = (range(9, 10),)
 COLD = 10
-"""So many months leave the warehouse; the others stay for the queries on hot rows."""
-TOGETHER = 8
-"""So many of them by one apply, the others by one each."""
+"""So many months have left the warehouse then; the others stay for the queries on hot rows."""
+ROUNDS = 3
 
 
 def month(number: int) -> str:
@@ -69,56 +68,55 @@ def unload(
 
 
 def measure(folder: Path) -> list[Ratio]:
-    """Unload month after month on both sides, in turn; both keep what they have for the queries."""
+    """Unload months on both sides, in turn; both keep what they have for the queries."""
     base = data.warehouse(folder / "trips.duckdb", data.trips(data.ROWS, data.DAYS))
-    connection = data.plain(shutil.copyfile(base, folder / "plain.duckdb"))
     files = folder / "plain"
-    shutil.rmtree(files, ignore_errors=True)
-    files.mkdir()
+    several: list[tuple[float, float]] = []
+    alone: list[tuple[float, float]] = []
+    for _ in range(ROUNDS):
+        shutil.rmtree(files, ignore_errors=True)
+        files.mkdir()
+        shutil.rmtree(folder / "lake", ignore_errors=True)
+        connection = data.plain(shutil.copyfile(base, folder / "plain.duckdb"))
 
-    def by_hand(number: int) -> None:
-        unload(connection, month(number), files / f"{number}.parquet")
+        def by_hand(number: int) -> None:
+            unload(connection, month(number), files / f"{number}.parquet")  # noqa: B023
 
-    def one_month() -> None:
-        lake.apply(name="trips", limits=Limits(max_moves=1))
-
-    with connection, data.lake(folder / "lake", base) as lake:
-        pair(one_month, partial(by_hand, 0), ours_first=False)  # imports what the others find
-        many = together(lake, by_hand, range(1, TOGETHER))
-        alone = [
-            pair(one_month, partial(by_hand, number), ours_first=bool(number % 2))
-            for number in range(TOGETHER, COLD)
-        ]
-    for ours, plain in many + alone:
-        say(f"  apply {ours:.3f} s, by hand {plain:.3f} s")
+        with connection, data.lake(folder / "lake", base) as lake:
+            months_of(lake, by_hand, [range(1)])  # imports what the others find
+            several += months_of(lake, by_hand, SEVERAL)
+            alone += months_of(lake, by_hand, ALONE)
     return [
-        ratio_of("apply, month by month", [ours / plain for ours, plain in many], 1.3),
-        ratio_of("apply, a call for each month", [ours / plain for ours, plain in alone], None),
+        compared("apply, month by month", several, 1.3),
+        compared("apply, a call for each month", alone, None),
     ]
 
 
-def together(
-    lake: Lake, by_hand: Callable[[int], None], months: range
+def months_of(
+    lake: Lake, by_hand: Callable[[int], None], calls: Sequence[range]
 ) -> list[tuple[float, float]]:
-    """Unload months by one apply, which stands still after each while it is done by hand.
+    """Unload months by an apply a call, and by hand, each first every other time.
 
-    What apply does beside its moves (recover, plan, tidy, checkpoint) is shared out among them.
+    Args:
+        calls: The months of each.
+
     """
-    waiting, begun = iter(months), 0.0
-    ours: list[float] = []
-    plain: list[float] = []
 
-    def step(_: Move, which: Step) -> None:
-        nonlocal begun
-        begun = time.perf_counter() if which is Step.INTENT else begun
+    def apply(months: range) -> None:
+        lake.apply(name="trips", limits=Limits(max_moves=len(months)))
 
-    def done(_: Outcome) -> None:
-        ours.append(time.perf_counter() - begun)
-        number = next(waiting)
-        plain.append(seconds(lambda: by_hand(number)))
+    def plainly(months: range) -> None:
+        for number in months:
+            by_hand(number)
 
-    limits, watch = Limits(max_moves=len(months)), Watch(step, done)
-    whole = seconds(lambda: lake.apply(name="trips", limits=limits, watch=watch))
-    beside = (whole - sum(ours) - sum(plain)) / len(months)
-    say(f"  beside the moves {beside:.3f} s a month")
-    return [(own + beside, hand) for own, hand in zip(ours, plain, strict=True)]
+    return [
+        pair(partial(apply, months), partial(plainly, months), ours_first=bool(turn % 2))
+        for turn, months in enumerate(calls)
+    ]
+
+
+def compared(name: str, pairs: Sequence[tuple[float, float]], bar: float | None) -> Ratio:
+    """Say how long both sides took each time, and return the ratio."""
+    for ours, plain in pairs:
+        say(f"  {name}: {ours:.3f} s, by hand {plain:.3f} s")
+    return ratio_of(name, [ours / plain for ours, plain in pairs], bar)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 import duckdb
 
 import isotherm
 from isotherm.engine.duckdb import load_extension
-from isotherm.moves.applying import Limits
 from isotherm.opening import init_lake
 
 from . import data
-from .applying import month, together
-from .ratio import Ratio, pair, ratio_of, say
+from .applying import compared, month, months_of
+from .ratio import Ratio
 from .servers import running
 
 MONTH = 2_000_000
 MONTHS = 5
 """The first warms both sides up and does not count."""
+CALLS = (range(1, 3), range(3, MONTHS))
+"""The months that one apply each unloads."""
 CONFIG = data.CONFIG.format(period="month").replace("main.trips", "public.trips")
 
 
@@ -52,15 +52,9 @@ def measure(folder: Path) -> list[Ratio]:
         file = folder / "postgres" / "isotherm.toml"
         init_lake(file, f'warehouse.url = "{url}"\n{CONFIG}')
         with isotherm.open(file, clock=lambda: datetime(2024, 1, 1)) as lake:
-
-            def one_month() -> None:
-                lake.apply(name="trips", limits=Limits(max_moves=1))
-
-            pair(one_month, partial(by_hand, 0), ours_first=False)
-            pairs = together(lake, by_hand, range(1, MONTHS))
-    for ours, hand in pairs:
-        say(f"  apply {ours:.3f} s, by hand {hand:.3f} s")
-    return [ratio_of("PostgreSQL, a month of 2M rows", [ours / hand for ours, hand in pairs], 1.3)]
+            months_of(lake, by_hand, [range(1)])  # warms both sides up
+            pairs = months_of(lake, by_hand, CALLS)
+    return [compared("PostgreSQL, a month of 2M rows", pairs, 1.3)]
 
 
 def connect(url: str) -> duckdb.DuckDBPyConnection:

@@ -27,6 +27,7 @@ from .applying import month, unload
 from .room import told
 
 CONFIG = """{storage}
+settings.moves_at_once = 1  # so that each step is timed by itself
 [datasets.trips]
 table = "main.trips"
 clock = "pickup"

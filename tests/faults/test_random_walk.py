@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +37,7 @@ from isotherm.model.errors import MovesFailed, RequestError, StalePlanError
 from isotherm.model.period import Duration, Period, Unit, between
 from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Applied, Limits
+from isotherm.plan.batches import apart
 from isotherm.plan.plan import OF_PEOPLE, Kind, Plan
 
 A_WALK = 50  # steps with one lake
@@ -148,14 +150,24 @@ class Walk(RuleBasedStateMachine):
         expire=st.booleans(),
         even=st.sampled_from([True, True, True, False]),
         many=st.sampled_from([None, None, None, 1, 3]),
+        by_month=st.booleans(),
         beside=BESIDE,
         kill=KILLS,
     )
     def apply(
-        self, earlier: int, expire: bool, even: bool, many: int | None, beside: Any, kill: int
+        self,
+        earlier: int,
+        expire: bool,
+        even: bool,
+        many: int | None,
+        by_month: bool,
+        beside: Any,
+        kill: int,
     ) -> None:
         as_of = Period.of(self.world.clock(), Unit.MONTH).shifted(-earlier).start
         plan = self.world.lake.plan(as_of=as_of, even_if_uneconomic=even)
+        if by_month:  # they overlap
+            plan = replace(plan, moves=tuple(one for move in plan.moves for one in apart(move)))
         self._apply(plan, Limits(expire=expire, max_moves=many), self._beside(*beside), kill)
 
     @rule(time=TIMES, kill=KILLS)
