@@ -46,8 +46,14 @@ def verify(lake: Lake, text: str) -> Verified:
     lake.verify_journal()
     wanted = certificate.digest(said)
     for entry in lake.journal(limit=1_000_000):
-        if entry.event == "certified" and entry.detail.get("sha256") == wanted and entry.seq:
-            return Verified(str(said["request"]), entry.seq)
+        if entry.event == "certified" and entry.detail.get("sha256") == wanted:
+            if entry.seq:
+                return Verified(str(said["request"]), entry.seq)
+            raise JournalError(
+                "the journal has noted the certificate, but was not sealed after that: its process "
+                "has ended too early",
+                hint="The next apply seals it: isotherm apply",
+            )
     raise JournalError("the certificate is signed, but this lake's journal does not know it")
 
 

@@ -135,6 +135,22 @@ def test_a_certificate_of_another_key_or_another_lake_does_not_hold(
         other.erasing.verify(text)
 
 
+def test_a_certificate_whose_row_in_the_journal_is_not_sealed_yet_says_what_seals_it(
+    proven: Lake,
+) -> None:
+    text = json.dumps(proven.erasing.certificate(CASE))
+    with proven.warehouse.transaction() as tx:  # as if the process had ended before that
+        tx.execute(
+            "UPDATE isotherm.journal SET seq = NULL, hash = NULL WHERE seq >= "
+            "(SELECT seq FROM isotherm.journal WHERE event = 'certified')"
+        )
+    with pytest.raises(JournalError, match="was not sealed after that") as error:
+        proven.erasing.verify(text)
+    assert "isotherm apply" in error.value.hint
+    proven.apply()
+    assert proven.erasing.verify(text).request == CASE
+
+
 def test_there_is_no_certificate_before_it_is_proven(make_lake: MakeLake) -> None:
     lake = make_lake(CONFIG, clock=Clock())
     run_sql(lake, ROWS)
