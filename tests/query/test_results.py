@@ -21,14 +21,20 @@ SLOW = (
 )
 
 
-def attached(lake: Lake) -> set[str]:
-    """Return the databases that are attached to the lake's engine."""
-    return {str(row[0]) for row in run_sql(lake, "SELECT database_name FROM duckdb_databases()")}
+def attached(lake: Lake) -> list[str]:
+    """Return the databases that are attached to the lake's engine while no query needs any."""
+    run_sql(lake, "SELECT 1")  # who might have written: what is kept for other queries goes
+    lake.sql("SELECT 1").close()
+    session = lake.warehouse.engine.session()
+    rows = session.execute("SELECT database_name FROM duckdb_databases()")
+    session.close()
+    return sorted(str(name).rstrip("0123456789") for (name,) in rows)
 
 
 def open_transactions() -> int:
     """Return how many timers of queries are running."""
-    return sum(isinstance(thread, threading.Timer) for thread in threading.enumerate())
+    timers = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+    return sum(not timer.finished.is_set() for timer in timers)
 
 
 def test_rows_come_as_tuples_arrow_or_batches(plain_aged: Aged) -> None:

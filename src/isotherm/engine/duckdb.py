@@ -84,6 +84,11 @@ class DuckDBEngine:
         except (duckdb.IOException, duckdb.BinderException) as error:
             raise _busy(path, error) from error
 
+    def detach(self, alias: str) -> None:
+        """Give up a database, where the instance itself is not closed yet."""
+        with suppress(duckdb.ConnectionException):
+            self._root.cursor().execute(f"DETACH DATABASE IF EXISTS {quote(alias)}")
+
     def attach_postgres(self, server: Connecting, alias: str, *, read_only: bool) -> None:
         """Attach a PostgreSQL database; its password is in no name or message.
 

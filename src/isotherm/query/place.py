@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
@@ -13,6 +14,9 @@ from ..warehouse.attached import AttachedTransaction
 from .names import Named, View
 from .plain import PRIVATE
 from .whole import Whole
+
+if TYPE_CHECKING:
+    from .kept import Kept
 
 DATASETS = f"{PRIVATE}datasets"
 """The schema of the datasets' names; it is looked into first."""
@@ -32,20 +36,42 @@ class Places:
     """
 
     def __init__(
-        self, tx: AttachedTransaction, side: DuckDBSession, named: Named, cleanup: ExitStack
+        self,
+        tx: AttachedTransaction,
+        open_: Callable[[], DuckDBSession],
+        named: Named,
+        cleanup: ExitStack,
     ) -> None:
-        self._tx = tx
-        self._named = named
-        self.side = side
-        """A session beside the query's transaction."""
-        self._cleanup = cleanup
-        cleanup.callback(side.close)
+        """Make ready.
 
-    def empty(self) -> str:
-        """Make a place with nothing in it, and return its catalog."""
-        catalog = f"{PRIVATE}query_{next(_NUMBERS)}"
-        self.side.execute(f"ATTACH ':memory:' AS {quote(catalog)}")
-        self._cleanup.callback(self.side.execute, f"DETACH DATABASE IF EXISTS {quote(catalog)}")
+        Args:
+            open_: Opens a session beside the query's transaction.
+
+        """
+        self._tx = tx
+        self._open = open_
+        self._named = named
+        self._cleanup = cleanup
+
+    @cached_property
+    def side(self) -> DuckDBSession:
+        """A session beside the query's transaction."""
+        side = self._open()
+        self._cleanup.callback(side.close)
+        return side
+
+    def empty(self, cleanup: ExitStack | None = None) -> str:
+        """Make a place with nothing in it, and return its catalog.
+
+        Args:
+            cleanup: When this is closed it is gone; at the query's end if none is given.
+
+        """
+        catalog, side = f"{PRIVATE}query_{next(_NUMBERS)}", self.side
+        side.execute(f"ATTACH ':memory:' AS {quote(catalog)}")
+        (cleanup or self._cleanup).callback(
+            side.execute, f"DETACH DATABASE IF EXISTS {quote(catalog)}"
+        )
         return catalog
 
     def run(self, statements: Iterable[str]) -> None:
@@ -69,6 +95,30 @@ class Places:
             provable: Spell the owner's views for the optimizer.
 
         """
+        self._look(self._furnished(catalog, rows, wholes, provable))
+
+    def share(self, kept: Kept, rows: Mapping[str, str], wholes: Sequence[Whole]) -> None:
+        """Have the transaction look into a place where names mean these rows.
+
+        It is another query's, if that has asked the same names in the same state of the warehouse.
+        """
+        named = self._named
+        key = (*rows.items(), named.views, named.schemas, self._says_hot)
+
+        def make(cleanup: ExitStack) -> tuple[str, str]:
+            catalog = self.empty(cleanup)
+            return catalog, self._furnished(catalog, rows, wholes, provable=False)
+
+        self._look(kept.place(self._tx.state, key, make, self._cleanup))
+
+    def _look(self, path: str) -> None:
+        """Have the transaction look somewhere: from now on it sees no more than there is now."""
+        self._tx.session.execute(f"SET search_path = {path}")
+
+    def _furnished(
+        self, catalog: str, rows: Mapping[str, str], wholes: Sequence[Whole], provable: bool
+    ) -> str:
+        """Make the views of a place, and return the path on which they are found."""
         views = {
             name: sql
             for data in wholes
@@ -85,8 +135,7 @@ class Places:
                 self.run(_view(catalog, self._tx.alias, view, body))
             # A catalog that is looked into by default cannot be detached.
             self.side.execute("USE memory.main")
-        # Last: from here on the transaction sees no more of the place than there is now.
-        self._tx.session.execute(f"SET search_path = {path}")
+        return path
 
     def _path(self, catalog: str, made: set[str]) -> Iterable[str]:
         """Yield where a name is looked for: each schema in the place, then in the warehouse."""

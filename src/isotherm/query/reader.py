@@ -24,6 +24,7 @@ from .cold import cold_rows, together
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
+from .kept import Kept, Understood
 from .layout import Memory
 from .names import Named, Rules, resolve
 from .owned import Owned, builtin_functions
@@ -101,6 +102,7 @@ class Reader:
         self.datasets = datasets
         self._book = book
         self.memory = Memory()
+        self.kept = Kept(warehouse.engine.detach)
 
     def run(self, sql: str, options: Options) -> Result:
         """Plan and run a query; the result holds the transaction until it is read.
@@ -198,12 +200,18 @@ class Reader:
         way: Way,
     ) -> Planned:
         self.warehouse.prepare(sql)
+        key = sql, options.allow_files
+        known = self.kept.query(tx.state, key)
+        if known and all(self._is_still(data, tx, options) for data in known.wholes):
+            places = Places(tx, self.warehouse.engine.session, known.named, cleanup)
+            self.check(tx, known.named)
+            return Planned(tx, known.named, known.wholes, places, known.needed)
         statement = one_query(tx.session, sql)
         named = self.named(tx, statement, allow_files=options.allow_files)
         wholes = tuple(
             whole.read(tx, dataset, options.readable_at, self.memory) for dataset in named.datasets
         )
-        places = Places(tx, self.warehouse.engine.session(), named, cleanup)
+        places = Places(tx, self.warehouse.engine.session, named, cleanup)
         self.check(tx, named)
         asked = None if way is Way.BLIND else self.asked(tx, named)
         if asked is None:
@@ -218,6 +226,7 @@ class Reader:
             if provable or asked is named or failure(error) is Failure.STOPPED:
                 raise
             raise _BlindError from error
+        self.kept.keep_query(tx.state, key, Understood(named, wholes, needed))
         return Planned(tx, named, wholes, places, needed)
 
     def check(self, tx: AttachedTransaction, named: Named) -> None:
@@ -249,7 +258,12 @@ class Reader:
                 columns = {field.id: Column(field.name, field.type) for field in data.fields}
                 cold = cold_rows(plan.tx.session, columns, parts, self.storage.url, self.memory)
                 rows[data.dataset.name] = together(data.columns, hot, cold)
-        plan.places.furnish(plan.places.empty(), rows, plan.wholes)
+        plan.places.share(self.kept, rows, plan.wholes)
+
+    def _is_still(self, data: Whole, tx: AttachedTransaction, options: Options) -> bool:
+        """Say whether the same parts of a dataset are readable, in the same state."""
+        layout, _ = self.memory.read(tx, data.dataset.name, options.readable_at)
+        return layout is data.layout
 
     @cached_property
     def _builtin(self) -> frozenset[str]:
