@@ -73,7 +73,7 @@ def measure(folder: Path) -> list[Ratio]:
     files = folder / "plain"
     several: list[tuple[float, float]] = []
     alone: list[tuple[float, float]] = []
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir()
         shutil.rmtree(folder / "lake", ignore_errors=True)
@@ -85,7 +85,7 @@ def measure(folder: Path) -> list[Ratio]:
         with connection, data.lake(folder / "lake", base) as lake:
             months_of(lake, by_hand, [range(1)])  # imports what the others find
             several += months_of(lake, by_hand, SEVERAL)
-            alone += months_of(lake, by_hand, ALONE)
+            alone += months_of(lake, by_hand, ALONE, turn=turn)
     return [
         compared("apply, month by month", several, 1.3),
         compared("apply, a call for each month", alone, None),
@@ -93,12 +93,13 @@ def measure(folder: Path) -> list[Ratio]:
 
 
 def months_of(
-    lake: Lake, by_hand: Callable[[int], None], calls: Sequence[range]
+    lake: Lake, by_hand: Callable[[int], None], calls: Sequence[range], *, turn: int = 0
 ) -> list[tuple[float, float]]:
     """Unload months by an apply a call, and by hand, each first every other time.
 
     Args:
         calls: The months of each.
+        turn: By hand first, if it is even.
 
     """
 
@@ -110,8 +111,8 @@ def months_of(
             by_hand(number)
 
     return [
-        pair(partial(apply, months), partial(plainly, months), ours_first=bool(turn % 2))
-        for turn, months in enumerate(calls)
+        pair(partial(apply, months), partial(plainly, months), ours_first=bool(number % 2))
+        for number, months in enumerate(calls, turn)
     ]
 
 

@@ -34,7 +34,11 @@ def chosen(steps: list[str], share: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "story", in_turn(["unload in pieces", "unload", "append", "reload", "erase", "expire"], 3)
+    "story",
+    in_turn(
+        ["unload in pieces", "unload", "append", "retier of several", "reload", "erase", "expire"],
+        3,
+    ),
 )
 def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_apply(
     story: str, tmp_path: Path, postgres: PostgresServer

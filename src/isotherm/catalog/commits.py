@@ -138,5 +138,7 @@ class RememberingCatalog(SqlCatalog):
     ) -> CommitTableResponse:
         """Commit, and remember what was written."""
         response = super().commit_table(table, requirements, updates)
-        self._known[table.name()] = (response.metadata_location, response.metadata, table.io)
+        known = self._known.get(table.name())
+        io = known[2] if known else table.io  # who commits may have one of its own
+        self._known[table.name()] = (response.metadata_location, response.metadata, io)
         return response

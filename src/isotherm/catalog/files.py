@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from pyiceberg.io import InputStream, OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
+from pyiceberg.table import Table
 
 from ..model.address import Access, Address
 from ..storage.durable import make_folder, sync_file, sync_folder
@@ -51,8 +52,8 @@ class _Lately:
 
     def keep(self, url: str, content: bytes) -> None:
         with self._lock:
+            self._bytes += len(content) - len(self._kept.pop(url, b""))
             self._kept[url] = content
-            self._bytes += len(content)
             while self._bytes > self._most:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
 
@@ -64,7 +65,14 @@ _LATELY = _Lately(16 * 2**20)
 
 
 class DurableFileIO(PyArrowFileIO):
-    """PyIceberg's files; it reads them through PyArrow."""
+    """PyIceberg's files; it reads them through PyArrow.
+
+    Attributes:
+        remembers: Whether files that this process has just put are not read again.
+
+    """
+
+    remembers = False
 
     def new_input(self, location: str) -> PyArrowFile:
         """Return a file to be read."""
@@ -79,7 +87,14 @@ class DurableFileIO(PyArrowFileIO):
         made = _FolderFile if scheme == "file" else _BucketFile
         file = made(location, path, self.fs_by_scheme(scheme, host))
         file.store = self.properties.get(STORE, "")
+        file.remembers = self.remembers
         return file
+
+
+class RememberingFileIO(DurableFileIO):
+    """The same, for a commit: it stands on what the one before it has put."""
+
+    remembers = True
 
 
 class _File(PyArrowFile):
@@ -87,10 +102,12 @@ class _File(PyArrowFile):
 
     Attributes:
         store: The URL of the S3 store that it is in.
+        remembers: As of its `DurableFileIO`.
 
     """
 
     store: str
+    remembers: bool
 
 
 class _FolderFile(_File):
@@ -109,13 +126,17 @@ class _BucketFile(_File):
         return _BucketStream(_bucket(self.store), key, self._name)
 
     def open(self, seekable: bool = True) -> InputStream:
-        """Open the file; one that this process has just put is not asked for."""
-        content = _LATELY.find(self._name)
+        """Open the file; one that is remembered is not asked for."""
+        content = self._remembered
         return super().open(seekable) if content is None else pa.BufferReader(content)
 
     def __len__(self) -> int:
-        content = _LATELY.find(self._name)
+        content = self._remembered
         return super().__len__() if content is None else len(content)
+
+    @property
+    def _remembered(self) -> bytes | None:
+        return _LATELY.find(self._name) if self.remembers else None
 
     @property
     def _name(self) -> str:
@@ -175,6 +196,17 @@ class _BucketStream(_Stream):
             self._content.close()
             self._bucket.overwrite(self._key, content)
             _LATELY.keep(self._name, content)
+
+
+def remembering(table: Table) -> Table:
+    """Return a table that reads nothing again that this process has just put."""
+    io = _remembering(tuple(table.io.properties.items()))
+    return Table(table.name(), table.metadata, table.metadata_location, io, table.catalog)
+
+
+@lru_cache(maxsize=8)
+def _remembering(properties: tuple[tuple[str, str], ...]) -> RememberingFileIO:
+    return RememberingFileIO(dict(properties))
 
 
 @lru_cache(maxsize=8)

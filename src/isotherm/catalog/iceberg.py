@@ -30,7 +30,7 @@ from ..model.period import Unit
 from ..model.schema import Column, names_now, widens
 from . import snapshots
 from .commits import Commit, RememberingCatalog
-from .files import DurableFileIO, s3_properties
+from .files import DurableFileIO, remembering, s3_properties
 from .snapshots import Described, Pin, Seen
 from .types import clock_spec, iceberg_type, type_name
 
@@ -273,7 +273,7 @@ class IcebergCatalog:
         with _naming(dataset):
             for attempt in retries:
                 with attempt:
-                    table = self._table(dataset)
+                    table = remembering(self._table(dataset))
                     return snapshots.register(table, base, move, add, remove, notes)
         raise AssertionError("unreachable")
 

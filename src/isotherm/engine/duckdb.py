@@ -179,6 +179,7 @@ class DuckDBSession:
         cursor.execute("SET TimeZone = 'UTC'")
         self._when_closed: Callable[[], None] | None = None
         self._beside: WeakSet[DuckDBSession] = WeakSet()
+        self._lock = threading.Lock()
 
     def when_closed(self, act: Callable[[], None]) -> None:
         """Have something done when the cursor is given up."""
@@ -236,7 +237,8 @@ class DuckDBSession:
     def beside(self) -> DuckDBSession:
         """Open a session of its own, outside this one's transaction."""
         session = DuckDBSession(self.cursor.cursor())
-        self._beside.add(session)
+        with self._lock:
+            self._beside.add(session)
         return session
 
     def digest(self, select: str) -> Digest:
@@ -293,7 +295,9 @@ class DuckDBSession:
     def interrupt(self) -> None:
         """Stop the running statement, here and in the sessions that were opened beside it."""
         self.cursor.interrupt()
-        for session in tuple(self._beside):
+        with self._lock:
+            beside = tuple(self._beside)
+        for session in beside:
             with suppress(duckdb.ConnectionException):  # it was just closed
                 session.interrupt()
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Event
 from typing import TypeVar
 
 from .base import Session
 
 AT_ONCE = 2
-"""The engine keeps all cores busy with one statement; a second one fills the gaps between them."""
+"""A move's statements: the engine keeps all cores busy with one, a second one fills the gaps."""
 
 WAITING = 8
 """So many requests to a store at a time: most of each is waiting, for the network or a disk."""
@@ -69,7 +69,10 @@ def each(
 
 @contextmanager
 def behind(
-    work: Callable[[Item], Result], many: int, at_once: int = WAITING
+    work: Callable[[Item], Result],
+    many: int,
+    at_once: int = WAITING,
+    stop: Event | None = None,
 ) -> Iterator[Callable[[Item], Future[Result]]]:
     """Do some work on things of a store while the caller goes on; all of it is done at the end.
 
@@ -79,6 +82,7 @@ def behind(
     Args:
         many: So many things there will be; one alone is worked on at once, by the caller.
         at_once: So many are worked on at a time.
+        stop: Once it is set, what has not begun fails.
 
     Yields:
         What begins the work on a thing, and returns what will be its result.
@@ -93,6 +97,8 @@ def behind(
 
     def act(item: Item) -> Result:
         try:
+            if stop and stop.is_set():
+                raise CancelledError
             return work(item)
         except BaseException as error:
             failed.put(error)

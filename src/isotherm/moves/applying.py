@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..control import requests
+from ..engine.failures import Failure, failure
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError, MovesFailed, PendingError, Terminal
 from ..model.period import Period
@@ -89,11 +90,9 @@ def apply_plan(
     """
     runner = Runner(ports, watch.step)
     todo, left = within(plan.moves, limits)
-    with Ahead(runner, datasets, ports.moves_at_once) as ahead:
+    with Ahead(runner, datasets, todo, ports.moves_at_once) as ahead:
         run = _Run(runner, ahead, datasets, watch)
-        for number, move in enumerate(todo):
-            if not watch.stop():
-                ahead.begin(todo[number:], run.is_stuck)
+        for move in todo:
             run.make(move)
     run.left += left
     _remember(ports, run.waiting, [move for move, _ in run.failed])
@@ -134,6 +133,7 @@ class _Run:
         if self.watch.stop():
             self.left.append(move)
             return None
+        self.ahead.begin(move, self.is_stuck)
         if self.is_stuck(move):
             if len(move.periods) > 1:  # what is stuck need not keep the others
                 for one in apart(move):
@@ -142,8 +142,7 @@ class _Run:
                 self.left.append(move)
             return None
         try:
-            begun = self.ahead.take(move)
-            self.done.append(self.runner.run(self.datasets[move.dataset], move, begun))
+            self.done.append(self._run(move))
             self.watch.done(self.done[-1])
         except PendingError:
             self.waiting.append(move)
@@ -157,6 +156,21 @@ class _Run:
             self.stuck |= _places(move)
             return error
         return None
+
+    def _run(self, move: Move) -> Outcome:
+        """Run a move; where it lacks memory beside others, it is run once more alone."""
+        dataset = self.datasets[move.dataset]
+        try:
+            outcome = self.runner.run(dataset, move, self.ahead.of(move))
+        except IsothermError as error:
+            self.ahead.forget(move)
+            cause = error.__cause__
+            lacks = cause is not None and failure(cause) is Failure.NO_MEMORY
+            if not lacks or not self.ahead.alone():
+                raise
+            return self.runner.run(dataset, move)
+        self.ahead.forget(move)
+        return outcome
 
     def _make_apart(self, move: Move) -> None:
         """Make a move that has failed partition by partition: one of them need not keep others."""

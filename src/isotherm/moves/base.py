@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from threading import Event
 
 from ..catalog.iceberg import Described, IcebergCatalog, Pin
 from ..control import parts as control_parts
@@ -80,6 +81,7 @@ class Act:
     Attributes:
         seen: The snapshot on which it reads what it copies.
         tx: The transaction that commits it; until then the snapshot.
+        given_up: Set once it will not be committed: what has not begun of it never does.
         change: What the commit will change; set by the time it is registered.
         moved: The rows that leave or enter the warehouse.
         pin: What readers take after the commit, where that changes.
@@ -94,6 +96,7 @@ class Act:
         self.move = move
         self.id = id_
         self.tx = self.seen = tx
+        self.given_up = Event()
         self.change = Change()
         self.moved = Digest(0, 0, 0)
         self.pin: Pin | None = None
@@ -164,10 +167,13 @@ class Act:
         """
         if not self.moved.rows:
             return
-        if self.ports.exclusive:
-            found = self.tx.session.digest(self.hot_rows())
-        else:
-            found = self.tx.fence(self.dataset.table, self.hot_rows())
+        if self.seen is not self.tx:  # what is deleted are the rows of this snapshot
+            self._check(self.tx.session.digest(self.hot_rows()))
+        if not self.ports.exclusive:
+            self._check(self.tx.fence(self.dataset.table, self.hot_rows()))
+
+    def _check(self, found: Digest) -> None:
+        """Hold rows against those that were moved."""
         if found == self.moved:
             return
         self.compare()

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from typing import Final
 
 from ..control.intents import Intent
-from ..engine.base import Session
 from ..engine.threads import ended
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError
 from ..plan.plan import Kind, Move
 from ..plan.steps import Step, steps
+from ..warehouse.attached import translated
 from ..warehouse.base import Transaction, Warehouse
 from .base import Act, Ports
 from .compact import Compact
@@ -48,8 +48,8 @@ class Begun:
     """A move whose intent is written.
 
     What it copies before its transaction, it reads on a snapshot of its own, which stays open until
-    the transaction has compared it with what is there by then. That may be done in a thread of its
-    own; everything else is one thread's.
+    the transaction has compared it with what is there by then. The copying may be done in a thread
+    of its own; all else, the warehouse's answers among them, is one thread's.
 
     Attributes:
         intent: It has to be ended, whatever happens.
@@ -61,15 +61,24 @@ class Begun:
     ) -> None:
         self.dataset, self.move, self.intent = dataset, move, intent
         self._ports, self._observe = ports, observe
+        order = order_of(move, ports.warehouse)
+        self._early = order[1 : order.index(Step.BEGIN)]
         self._snapshot = ExitStack()
-        self._session: Session | None = None
         self._act: Act | None = None
         self._reading: Future[None] | None = None
-        self._is_given_up = False
 
     def read_by(self, pool: Executor) -> None:
-        """Have the steps before the transaction taken by a thread of a pool."""
-        self._reading = pool.submit(self._read)
+        """Have the steps before the transaction taken by a thread of a pool.
+
+        What fails of it, fails `read`.
+        """
+        try:
+            act = self._opened()
+        except Exception as error:
+            self._reading = Future()
+            self._reading.set_exception(error)
+        else:
+            self._reading = pool.submit(self._read, act)
 
     def read(self) -> None:
         """Take the steps before the transaction, or wait until they are taken.
@@ -80,8 +89,8 @@ class Begun:
         """
         if self._reading:
             self._reading.result()
-        else:
-            self._read()
+        elif self._early:
+            self._read(self._opened())
 
     def enter(self, tx: Transaction) -> Act:
         """Return the move, to go on in the transaction that commits it.
@@ -97,27 +106,26 @@ class Begun:
 
     def end(self) -> None:
         """Give up what is still being read, and the snapshot; nobody is at work any more then."""
-        self._is_given_up = True  # before the session is looked for: who opens it sees that
         if self._reading:
             self._reading.cancel()
-            ended([self._reading], [self._session] if self._session else [])
+            if self._act:
+                self._act.given_up.set()
+                ended([self._reading], [self._act.seen.session])
         self._snapshot.close()
 
-    def _read(self) -> None:
-        order = order_of(self.move, self._ports.warehouse)
-        early = order[1 : order.index(Step.BEGIN)]
-        if not early:
-            return
-        tx = self._snapshot.enter_context(self._ports.warehouse.snapshot())
-        self._session = tx.session
-        act = self._made(tx)
-        for step in early:
-            if self._is_given_up:
-                return
-            self._observe(self.move, step)
-            act.take(step)
-        _ = act.described  # read now, not while others wait for the commit
-        self._act = act
+    def _opened(self) -> Act:
+        """Open the snapshot, and look at what is there."""
+        self._act = self._made(self._snapshot.enter_context(self._ports.warehouse.snapshot()))
+        return self._act
+
+    def _read(self, act: Act) -> None:
+        with translated():
+            for step in self._early:
+                if act.given_up.is_set():
+                    return
+                self._observe(self.move, step)
+                act.take(step)
+            _ = act.described  # read now, not while others wait for the commit
 
     def _made(self, tx: Transaction) -> Act:
         act = ACTS[self.move.kind](self._ports, self.dataset, self.move, self.intent.move, tx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Event
 
 from ..engine.threads import behind
 from ..model.errors import VerifyError
@@ -10,8 +11,11 @@ from ..model.part import Part
 from ..storage.base import Storage
 
 
-def verify_objects(storage: Storage, parts: Sequence[Part]) -> None:
+def verify_objects(storage: Storage, parts: Sequence[Part], stop: Event | None = None) -> None:
     """Check that what lies at each part's readable place has its recorded SHA-256.
+
+    Args:
+        stop: As of `behind`.
 
     Raises:
         VerifyError: an object has other bytes.
@@ -22,7 +26,7 @@ def verify_objects(storage: Storage, parts: Sequence[Part]) -> None:
         if storage.sha256(part.readable_location) != part.sha256:
             raise other_bytes(part)
 
-    with behind(check, len(parts)) as begin:
+    with behind(check, len(parts), stop=stop) as begin:
         for part in parts:
             begin(part)
 

@@ -44,7 +44,7 @@ class Retier(Act):
         if self.move.by_rule:
             self.change = self._handed_over(parts)
             return
-        with behind(self._copied, len(parts)) as copied:
+        with behind(self._copied, len(parts), stop=self.given_up) as copied:
             futures = [copied(item) for item in enumerate(parts)]
         moved = tuple(future.result() for future in futures)
         seen = () if self.move.target.archived else tuple(part.location for part in moved)
@@ -57,7 +57,7 @@ class Retier(Act):
                 if self.ports.storage.size(part.location) != part.bytes:
                     raise other_bytes(part)
         elif not self.ends_restore:
-            verify_objects(self.ports.storage, self.change.add)
+            verify_objects(self.ports.storage, self.change.add, self.given_up)
 
     def _handed_over(self, parts: tuple[Part, ...]) -> Change:
         """Return the change that leaves objects where they are, for the bucket's rules."""

@@ -1,4 +1,4 @@
-"""The runner: takes each move through its steps, inside one warehouse transaction."""
+"""The runner: takes each move through its steps, to the one transaction that commits it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,11 @@ class Runner:
                 return self._finish(now)
         raise AssertionError("unreachable")
 
-    def begin(self, dataset: Dataset, move: Move) -> Begun:
+    def begin(self, dataset: Dataset, move: Move, *, is_early: bool = False) -> Begun:
         """Write down that a move begins.
+
+        Args:
+            is_early: It is not its turn: an interrupt is not its own.
 
         Raises:
             IsothermError: that cannot be written.
@@ -77,7 +80,8 @@ class Runner:
             self.observe(move, Step.INTENT)
             intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
         except BaseException as error:  # at most an intent is there, which the next apply ends
-            error.add_note(f"{Ending.UNDONE.value}: {move}")
+            if not is_early:
+                error.add_note(f"{Ending.UNDONE.value}: {move}")
             raise
         return Begun(self.ports, dataset, move, intent, self.observe)
 

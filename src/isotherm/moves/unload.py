@@ -58,7 +58,7 @@ class Unload(Act):
         check_casts(self)
         many = self._many * len(self.move.periods)
         at_once = WAITING if self._many == 1 else 1  # large ones wait where they are staged
-        with behind(self.ports.storage.publish, many, at_once) as publish:
+        with behind(self.ports.storage.publish, many, at_once, self.given_up) as publish:
             written = [
                 (piece, rows, publish(self._target(*piece)))
                 for piece in self._pieces
@@ -82,9 +82,15 @@ class Unload(Act):
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
-        with behind(self.ports.storage.settle, len(parts)) as settle:
+        with behind(self.ports.storage.settle, len(parts), stop=self.given_up) as settle:
             for part in parts:  # once in an archive, nothing can be read back
                 settle(part.location)
+
+    def fence(self) -> None:
+        """Make sure that what is deleted is what was copied; see `Act.fence`."""
+        if self.ports.exclusive and self.seen is self.tx:
+            self.compare()
+        super().fence()
 
     def compare(self) -> None:
         """Hold each object against the rows of the snapshot that was copied."""
