@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from threading import Barrier, Event
 
 import pytest
@@ -83,3 +84,20 @@ def test_nobody_is_at_work_any_more_when_the_block_has_failed(error: type[BaseEx
     with pytest.raises(error):
         fail()
     assert ended == [1]
+
+
+def test_what_has_not_begun_never_does_once_it_is_to_stop() -> None:
+    stop, done = Event(), list[int]()
+
+    def work(number: int) -> None:
+        done.append(number)
+        stop.set()
+
+    def all_of_them() -> None:
+        with behind(work, 100, at_once=1, stop=stop) as begin:
+            for number in range(100):
+                begin(number)
+
+    with pytest.raises(CancelledError):
+        all_of_them()
+    assert done == [0]
