@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ageing import Clock, age, policy
 from conftest import MakeLake, make_trips, run_sql
-from isotherm.engine.duckdb import DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError
 from isotherm.model.period import Duration, between
 from isotherm.query import kept, reader
 from isotherm.query.kept import AT_MOST, Kept, Understood
 from isotherm.query.names import Named, View
+from isotherm.query.owned import fleeting_words
+from isotherm.warehouse.duckdb import DuckDBWarehouse
 
 ROWS = 400
 ALL = "SELECT count(*), sum(id) FROM trips"
@@ -155,6 +160,16 @@ def named(text: str, *, views: tuple[View, ...] = (), macros: bool = False) -> N
     return Named(text, text, (), (), views, macros, ("main",))
 
 
+@pytest.fixture(scope="module")
+def fleeting() -> frozenset[str]:
+    """What the engine that is installed says of its functions."""
+    warehouse = DuckDBWarehouse(Path(tempfile.mkdtemp()) / "w.duckdb", DuckDBEngine())
+    with warehouse.snapshot() as tx:
+        found = fleeting_words(tx)
+    warehouse.close()
+    return found
+
+
 @pytest.mark.parametrize(
     ("text", "lasts"),
     [
@@ -169,11 +184,57 @@ def named(text: str, *, views: tuple[View, ...] = (), macros: bool = False) -> N
         ("SELECT 1 FROM trips WHERE pickup > transaction_timestamp()", False),
     ],
 )
-def test_what_speaks_of_now_is_not_kept(text: str, lasts: bool) -> None:
-    assert Understood(named(text), (), {}).is_lasting == lasts
+def test_what_speaks_of_now_is_not_kept(text: str, lasts: bool, fleeting: frozenset[str]) -> None:
+    assert Understood(named(text), (), {}).is_lasting(fleeting) == lasts
     view = View("main", "v", "", text, text)
-    assert Understood(named("FROM v", views=(view,)), (), {}).is_lasting == lasts
-    assert not Understood(named(text, macros=True), (), {}).is_lasting
+    assert Understood(named("FROM v", views=(view,)), (), {}).is_lasting(fleeting) == lasts
+    assert not Understood(named(text, macros=True), (), {}).is_lasting(fleeting)
+
+
+def test_every_function_of_the_engine_that_tells_the_time_is_known(
+    fleeting: frozenset[str],
+) -> None:
+    assert {"now", "today", "ago", "age", "localtimestamp", "get_current_time"} <= fleeting
+    assert {"txid_current", "random", "pg_conf_load_time"} <= fleeting
+    assert not {"date_trunc", "sum", "count", "year", "strftime"} & fleeting
+
+
+def test_what_a_file_says_is_asked_each_time(lake: Lake, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    query = f"SELECT count(*) FROM trips JOIN '{file}' f ON trips.pickup::DATE = f.day"
+    for day, many in (("2035-01-01", 0), ("2018-09-01", 1)):
+        file.write_text(f"day\n{day}\n", encoding="utf-8")
+        for _ in range(2):
+            assert lake.sql(query, allow_files=True).fetchall() == [(many,)]
+
+
+@pytest.mark.parametrize(
+    "catalogue", ["information_schema.tables", "duckdb_views()", "pg_catalog.pg_class"]
+)
+def test_who_asks_for_the_catalogue_sees_no_place_of_another_query(
+    lake: Lake, catalogue: str
+) -> None:
+    query = f"SELECT count(*) FROM {catalogue}"
+    before = lake.sql(query).fetchall()
+    for month in range(1, 6):
+        lake.sql(f"SELECT count(*) FROM trips WHERE pickup > DATE '2019-0{month}-01'").fetchall()
+    assert places(lake)
+    assert lake.sql(query).fetchall() == before
+
+
+def test_views_that_speak_of_now_share_a_place(lake: Lake) -> None:
+    since = "now()::TIMESTAMP - INTERVAL 90 YEAR"
+    run_sql(lake, f"CREATE VIEW late AS SELECT * FROM trips WHERE pickup > {since}")
+    for _ in range(5):
+        lake.sql("SELECT count(*) FROM late").fetchall()
+    assert len(places(lake)) == 1
+
+
+def test_long_queries_are_not_kept(lake: Lake, looks: Statements) -> None:
+    query = f"{ALL} WHERE id NOT IN ({', '.join(map(str, range(1_000, 4_000)))})"
+    for _ in range(2):
+        assert lake.sql(query).fetchall() == [WHOLE]
+    assert looks == [query, query]
 
 
 class Made:
@@ -181,7 +242,7 @@ class Made:
 
     def __init__(self) -> None:
         self.there: set[str] = set()
-        self.kept = Kept(self.there.discard)
+        self.kept = Kept(self.there.discard, frozenset)
         self._count = 0
 
     def make(self, cleanup: ExitStack) -> tuple[str, str]:
@@ -217,11 +278,14 @@ def test_where_all_that_are_kept_are_in_use_one_more_is_its_querys_own() -> None
 
 def test_an_older_state_or_none_shares_nothing() -> None:
     made = Made()
-    for state in (5, 4, None):
+    for state in (5, 4):
         with ExitStack() as query:
             made.place(state, "same", query)
     assert made.there == {"1"}
-    assert made.kept.query(4, "q") is made.kept.query(None, "q") is None
+    assert made.kept.query(4, "q") is None
+    with ExitStack() as query:  # somebody may write: what was kept is of no use any more
+        made.place(None, "same", query)
+    assert not made.there
 
 
 def test_a_place_that_cannot_be_furnished_is_not_there() -> None:
@@ -237,9 +301,30 @@ def test_a_place_that_cannot_be_furnished_is_not_there() -> None:
 
 
 def test_only_so_many_queries_are_kept() -> None:
-    found = Kept(lambda _: None)
+    found = Kept(lambda _: None, frozenset)
     for number in range(kept.AT_MOST + 5):
         found.keep_query(1, number, Understood(named("FROM trips"), (), {}))
     known = [number for number in range(kept.AT_MOST + 5) if found.query(1, number)]
     assert known == list(range(5, kept.AT_MOST + 5))
     assert not found.query(2, 7)
+
+
+def test_while_a_place_is_made_nobody_waits() -> None:
+    made, inside, go_on = Made(), threading.Event(), threading.Event()
+
+    def slow(cleanup: ExitStack) -> tuple[str, str]:
+        inside.set()
+        assert go_on.wait(30)
+        return made.make(cleanup)
+
+    with ExitStack() as query:
+        thread = threading.Thread(target=made.kept.place, args=(1, "slow", slow, query))
+        thread.start()
+        assert inside.wait(30)
+        with ExitStack() as other:
+            assert made.place(1, "slow", other) == "path 1"
+        assert made.kept.query(1, "q") is None
+        go_on.set()
+        thread.join(30)
+        assert made.there == {"1", "2"}
+    assert made.there == {"1"}

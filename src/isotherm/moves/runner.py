@@ -113,8 +113,12 @@ class Runner:
                 raise
             if failure:
                 raise failure from error
-        begun.end()
-        self._record.done()
+        try:
+            begun.end()
+            self._record.done()
+        except BaseException as error:
+            error.add_note(f"{Ending.DONE.value}: {move}")
+            raise
         outcome = Outcome(move, act.id, rows_of(act), sum(part.bytes for part in act.change.add))
         self._after(order[commit + 1 :], move)
         return outcome

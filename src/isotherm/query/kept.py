@@ -12,16 +12,22 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from .guard import Needed
 from .names import Named
-from .whole import Whole
+
+if TYPE_CHECKING:
+    from .guard import Needed
+    from .whole import Whole
 
 AT_MOST = 32
 """So many queries, and places, are kept."""
-_OF_NOW = re.compile(
-    r"\b(now|age|today|\w*current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE
-)
+TEXT_AT_MOST = 8_192
+"""Longer queries are not kept: their trees take a hundred times as much."""
+PLACE_AT_MOST = 262_144
+"""Nor are places whose SQL is longer, for they name very many objects."""
+_WORD = re.compile(r"\w+")
+_OF_CATALOGS = re.compile(r"information_schema|pg_|duckdb_|sqlite_|\bshow\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,28 @@ class Understood:
     wholes: tuple[Whole, ...]
     needed: Mapping[str, Needed]
 
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it means the same at another time: nothing in it speaks of now."""
-        texts = (self.named.text, *(view.body for view in self.named.views))
-        return not self.named.macros and not any(map(_OF_NOW.search, texts))
+    def is_lasting(self, fleeting: frozenset[str]) -> bool:
+        """Whether it means the same at another time.
+
+        Args:
+            fleeting: Words that mean something else each time, in lower case.
+
+        """
+        words = (word for text in texts(self.named) for word in _WORD.findall(text.casefold()))
+        return not self.named.macros and fleeting.isdisjoint(words)
 
 
-@dataclass(slots=True)
+def texts(named: Named) -> tuple[str, ...]:
+    """Return the SQL of a query and of the views that it names."""
+    return (named.text, *(view.body for view in named.views))
+
+
+def speaks_of_catalogs(named: Named) -> bool:
+    """Say whether a query may see which views and tables there are."""
+    return named.macros or any(map(_OF_CATALOGS.search, texts(named)))
+
+
+@dataclass(slots=True, eq=False)
 class _Place:
     catalog: str
     path: str
@@ -49,14 +69,18 @@ class _Place:
 class Kept:
     """Keeps what is known of the newest state. Several threads may use it at once."""
 
-    def __init__(self, drop: Callable[[str], object]) -> None:
+    def __init__(
+        self, drop: Callable[[str], object], fleeting: Callable[[], frozenset[str]]
+    ) -> None:
         """Keep nothing yet.
 
         Args:
             drop: Removes the catalog of a place that nobody looks into.
+            fleeting: Returns the words that mean something else each time.
 
         """
         self._drop = drop
+        self._fleeting = fleeting
         self._lock = threading.RLock()  # a result that nobody holds any more is closed anywhere
         self._state = -1
         self._queries: dict[Hashable, Understood] = {}
@@ -66,12 +90,18 @@ class Kept:
     def query(self, state: int | None, key: Hashable) -> Understood | None:
         """Return how a query was understood in a state; None if that is not known."""
         with self._lock:
-            return self._queries.get(key) if self._is_now(state) else None
+            found = self._queries.get(key) if self._is_now(state) else None
+        self._drop_idle()
+        return found
 
     def keep_query(self, state: int | None, key: Hashable, query: Understood) -> None:
-        """Keep how a query is understood in a state."""
+        """Keep how a query is understood in a state, if that lasts and is not much."""
+        if sum(map(len, texts(query.named))) > TEXT_AT_MOST:
+            return
+        if not query.is_lasting(self._fleeting()):
+            return
         with self._lock:
-            if self._is_now(state) and query.is_lasting:
+            if self._is_now(state):
                 if len(self._queries) >= AT_MOST:
                     del self._queries[next(iter(self._queries))]
                 self._queries[key] = query
@@ -91,36 +121,53 @@ class Kept:
 
         """
         with self._lock:
-            if not self._is_now(state):
-                return make(cleanup)[1]
-            place = self._places.get(key)
+            place = self._places.get(key) if self._is_now(state) else None
             if place:
                 place.users += 1
-            elif not self._has_room():
-                return make(cleanup)[1]
-            else:
-                with ExitStack() as stack:
-                    place = self._places[key] = _Place(*make(stack))
-                    stack.pop_all()
-            cleanup.callback(partial(self._leave, place))
-            return place.path
+        self._drop_idle()
+        if place is None:
+            with ExitStack() as stack:  # nobody waits for this: others make their own
+                catalog, path = make(stack)
+                place = self._kept(state, key, catalog, path)
+                own = stack.pop_all()
+            if place is None:
+                cleanup.enter_context(own)
+                return path
+        cleanup.callback(partial(self._leave, place))
+        return place.path
+
+    def clear(self) -> None:
+        """Keep nothing of what was kept so far; places that are in use go when they are left."""
+        with self._lock:
+            self._forget()
+        self._drop_idle()
+
+    def _kept(self, state: int | None, key: Hashable, catalog: str, path: str) -> _Place | None:
+        """Keep a new place; None if it is to be its query's own."""
+        with self._lock:
+            if not self._is_now(state) or key in self._places or not self._has_room():
+                return None
+            place = self._places[key] = _Place(catalog, path)
+            return place
 
     def _leave(self, place: _Place) -> None:
         with self._lock:
             place.users -= 1
-            self._clear()
+        self._drop_idle()
 
     def _is_now(self, state: int | None) -> bool:
         """Say whether a state is the newest; what was kept of an older one goes."""
+        if state is None or state > self._state:
+            self._forget()
         if state is None or state < self._state:
             return False
-        if state > self._state:
-            self._state = state
-            self._queries.clear()
-            self._left += self._places.values()
-            self._places.clear()
-            self._clear()
+        self._state = state
         return True
+
+    def _forget(self) -> None:
+        self._queries.clear()
+        places, self._places = self._places, {}
+        self._left += places.values()
 
     def _has_room(self) -> bool:
         if len(self._places) >= AT_MOST:
@@ -128,10 +175,12 @@ class Kept:
             if idle is None:
                 return False
             self._left.append(self._places.pop(idle))
-            self._clear()
         return True
 
-    def _clear(self) -> None:
-        while idle := next((place for place in self._left if not place.users), None):
-            self._left.remove(idle)
-            self._drop(idle.catalog)
+    def _drop_idle(self) -> None:
+        """Remove the places that nobody looks into, or ever will."""
+        with self._lock:
+            idle = [place for place in self._left if not place.users]
+            self._left = [place for place in self._left if place.users]
+        for place in idle:
+            self._drop(place.catalog)

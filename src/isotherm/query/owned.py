@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -88,6 +89,33 @@ def builtin_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozen
         _SYSTEM_FUNCTIONS[loaded] = frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS
     return _SYSTEM_FUNCTIONS[loaded] - {name.casefold() for name, _ in tx.macros()}
 
+
+def fleeting_words(tx: AttachedTransaction) -> frozenset[str]:
+    """Return the words, in lower case, that mean something else at another time.
+
+    Those of the engine's functions that say so of themselves, its keywords, and the functions that
+    it has made of any of these.
+    """
+    rows = tx.session.execute(
+        "SELECT lower(function_name), lower(macro_definition), stability FROM duckdb_functions() "
+        "WHERE database_name = 'system' AND (macro_definition IS NOT NULL OR "
+        "stability <> 'CONSISTENT')"
+    )
+    found = set(_FLEETING) | {name for name, definition, _ in rows if not definition}
+    while more := {
+        name
+        for name, definition, _ in rows
+        if definition and name not in found and not found.isdisjoint(_WORDS.findall(definition))
+    }:
+        found |= more
+    return frozenset(found)
+
+
+_WORDS = re.compile(r"\w+")
+_FLEETING = frozenset(
+    {"age", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+)
+"""Keywords, and what is not said to be so."""
 
 _SYSTEM_FUNCTIONS: dict[frozenset[str], frozenset[str]] = {}
 

@@ -6,17 +6,14 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
 from ..warehouse.attached import AttachedTransaction
+from .kept import PLACE_AT_MOST, Kept, speaks_of_catalogs
 from .names import Named, View
 from .plain import PRIVATE
 from .whole import Whole
-
-if TYPE_CHECKING:
-    from .kept import Kept
 
 DATASETS = f"{PRIVATE}datasets"
 """The schema of the datasets' names; it is looked into first."""
@@ -103,13 +100,21 @@ class Places:
         It is another query's, if that has asked the same names in the same state of the warehouse.
         """
         named = self._named
-        key = (*rows.items(), named.views, named.schemas, self._says_hot)
+        views = tuple((v.schema, v.name, v.columns, v.body, v.neighbours) for v in named.views)
+        key = (*rows.items(), views, named.schemas, self._says_hot)
 
         def make(cleanup: ExitStack) -> tuple[str, str]:
             catalog = self.empty(cleanup)
             return catalog, self._furnished(catalog, rows, wholes, provable=False)
 
-        self._look(kept.place(self._tx.state, key, make, self._cleanup))
+        if speaks_of_catalogs(named):  # it is to see none of another query's
+            kept.clear()
+            path = make(self._cleanup)[1]
+        elif sum(map(len, rows.values())) > PLACE_AT_MOST:
+            path = make(self._cleanup)[1]
+        else:
+            path = kept.place(self._tx.state, key, make, self._cleanup)
+        self._look(path)
 
     def _look(self, path: str) -> None:
         """Have the transaction look somewhere: from now on it sees no more than there is now."""

@@ -27,7 +27,7 @@ from .guard import Needed
 from .kept import Kept, Understood
 from .layout import Memory
 from .names import Named, Rules, resolve
-from .owned import Owned, builtin_functions
+from .owned import Owned, builtin_functions, fleeting_words
 from .parse import Statement, one_query
 from .place import Places
 from .refusal import refusal
@@ -102,7 +102,7 @@ class Reader:
         self.datasets = datasets
         self._book = book
         self.memory = Memory()
-        self.kept = Kept(warehouse.engine.detach)
+        self.kept = Kept(warehouse.engine.detach, lambda: self._fleeting)
 
     def run(self, sql: str, options: Options) -> Result:
         """Plan and run a query; the result holds the transaction until it is read.
@@ -200,8 +200,8 @@ class Reader:
         way: Way,
     ) -> Planned:
         self.warehouse.prepare(sql)
-        key = sql, options.allow_files
-        known = self.kept.query(tx.state, key)
+        # A file may be another one each time.
+        known = None if options.allow_files else self.kept.query(tx.state, sql)
         if known and all(self._is_still(data, tx, options) for data in known.wholes):
             places = Places(tx, self.warehouse.engine.session, known.named, cleanup)
             self.check(tx, known.named)
@@ -226,7 +226,8 @@ class Reader:
             if provable or asked is named or failure(error) is Failure.STOPPED:
                 raise
             raise _BlindError from error
-        self.kept.keep_query(tx.state, key, Understood(named, wholes, needed))
+        if not options.allow_files:
+            self.kept.keep_query(tx.state, sql, Understood(named, wholes, needed))
         return Planned(tx, named, wholes, places, needed)
 
     def check(self, tx: AttachedTransaction, named: Named) -> None:
@@ -264,6 +265,11 @@ class Reader:
         """Say whether the same parts of a dataset are readable, in the same state."""
         layout, _ = self.memory.read(tx, data.dataset.name, options.readable_at)
         return layout is data.layout
+
+    @cached_property
+    def _fleeting(self) -> frozenset[str]:
+        with self.warehouse.snapshot() as tx:
+            return fleeting_words(tx)
 
     @cached_property
     def _builtin(self) -> frozenset[str]:
