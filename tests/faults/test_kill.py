@@ -84,7 +84,7 @@ def test_a_move_that_is_killed_anywhere_is_finished_by_the_next_apply(
     steps = trials[0].steps()
     assert steps.count("before commit") > 2
 
-    wanted = chosen(steps, 3 if story == "unload" else 5)
+    wanted = chosen(steps, {"unload": 3, "unload of several": 15}.get(story, 5))
 
     def try_all(turn: int) -> dict[str, list[str]]:
         found = {}

@@ -99,7 +99,7 @@ def run_plan(
         try:
             applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
         except KeyboardInterrupt as interrupt:
-            for note in getattr(interrupt, "__notes__", ()):
+            for note in getattr(interrupt, "__notes__", ("Interrupted between two moves",)):
                 err().message(f"{note}. The moves before it are done.")
             raise
     stopped = stop[0] and bool(applied.left)

@@ -13,7 +13,6 @@ from ..model.period import Period
 from ..plan.plan import Kind, Move
 from ..plan.steps import Step
 from .begun import Begun, order_of
-from .recovery import Ending
 from .runner import Runner
 
 BYTES = 512 * 2**20
@@ -76,9 +75,6 @@ class Ahead:
                 begun = self._runner.begin(self._datasets[move.dataset], move, is_early=True)
             except IsothermError:  # told when it is tried again, in its turn
                 return
-            except BaseException as error:
-                error.add_note(f"{Ending.UNDONE.value}: {first}")
-                raise
             self._begun[move.id] = begun
             self._rows += move.rows
             begun.read_by(self._pool)

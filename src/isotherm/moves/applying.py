@@ -18,6 +18,7 @@ from ..plan.steps import Step
 from . import recovery
 from .ahead import Ahead
 from .base import Ports
+from .recovery import Ending
 from .runner import Outcome, Runner
 from .tagging import write_tags
 
@@ -133,7 +134,6 @@ class _Run:
         if self.watch.stop():
             self.left.append(move)
             return None
-        self.ahead.begin(move, self.is_stuck)
         if self.is_stuck(move):
             if len(move.periods) > 1:  # what is stuck need not keep the others
                 for one in apart(move):
@@ -158,10 +158,23 @@ class _Run:
         return None
 
     def _run(self, move: Move) -> Outcome:
+        """Begin the next moves, and run this one; an interrupt says what became of it."""
+        outcome: Outcome | None = None
+        try:
+            self.ahead.begin(move, self.is_stuck)
+            outcome = self._alone_at_last(move)
+            self.ahead.forget(move)
+        except BaseException as error:
+            if not (isinstance(error, Exception) or hasattr(error, "__notes__")):
+                error.add_note(f"{(Ending.DONE if outcome else Ending.UNDONE).value}: {move}")
+            raise
+        return outcome
+
+    def _alone_at_last(self, move: Move) -> Outcome:
         """Run a move; where it lacks memory beside others, it is run once more alone."""
         dataset = self.datasets[move.dataset]
         try:
-            outcome = self.runner.run(dataset, move, self.ahead.of(move))
+            return self.runner.run(dataset, move, self.ahead.of(move))
         except IsothermError as error:
             self.ahead.forget(move)
             cause = error.__cause__
@@ -169,8 +182,6 @@ class _Run:
             if not lacks or not self.ahead.alone():
                 raise
             return self.runner.run(dataset, move)
-        self.ahead.forget(move)
-        return outcome
 
     def _make_apart(self, move: Move) -> None:
         """Make a move that has failed partition by partition: one of them need not keep others."""
