@@ -72,10 +72,13 @@ def places(lake: Lake) -> set[str]:
     return {name for (name,) in rows if name.startswith("isotherm_query_")}
 
 
-def test_the_same_query_is_looked_into_once(lake: Lake, looks: Statements) -> None:
-    for _ in range(3):
+def test_a_query_that_is_asked_again_and_again_is_looked_into_twice(
+    lake: Lake, looks: Statements
+) -> None:
+    """The first time nobody knows that it will come again."""
+    for _ in range(4):
         assert lake.sql(ALL).fetchall() == [WHOLE]
-    assert looks == [ALL]
+    assert looks == [ALL, ALL]
 
 
 def test_other_queries_of_the_same_names_find_their_place_furnished(
@@ -102,7 +105,8 @@ def test_what_is_written_is_seen_by_the_very_next_query(
     run_sql(lake, "CREATE VIEW mine AS SELECT 1 AS n")
     before = lake.sql(query)
     columns, rows = before.columns, before.fetchall()
-    assert lake.sql(query).fetchall() == rows
+    for _ in range(3):
+        assert lake.sql(query).fetchall() == rows
     run_sql(lake, write)
     after = lake.sql(query)
     assert (after.columns, after.fetchall()) != (columns, rows)
@@ -111,7 +115,8 @@ def test_what_is_written_is_seen_by_the_very_next_query(
 
 
 def test_an_apply_between_two_queries_changes_where_rows_are_and_nothing_else(lake: Lake) -> None:
-    assert lake.sql(ALL).fetchall() == [WHOLE]
+    for _ in range(3):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
     lake.clock.now = datetime(2019, 9, 1)  # type: ignore[attr-defined]
     assert age(lake).done
     assert lake.sql(ALL).fetchall() == [WHOLE]
@@ -127,7 +132,7 @@ def test_a_restore_that_runs_out_is_noticed_by_a_query_that_is_known(lake: Lake)
         lake.sql(ALL)
     days = Duration.parse("7 days")
     lake.apply(lake.restore_plan("trips", between("2018-09..2019-01"), days))
-    for _ in range(2):
+    for _ in range(4):
         assert lake.sql(ALL).fetchall() == [WHOLE]
     clock.forward(timedelta(days=8))
     for _ in range(2):
@@ -149,9 +154,9 @@ def test_a_place_stays_until_who_reads_there_has_read(lake: Lake) -> None:
 
 def test_without_a_known_state_nothing_is_kept(lake: Lake, looks: Statements) -> None:
     connection = lake.connection()  # who has it may write at any time
-    for _ in range(2):
+    for _ in range(3):
         assert lake.sql(ALL).fetchall() == [WHOLE]
-    assert looks == [ALL, ALL]
+    assert looks == [ALL] * 3
     assert not places(lake)
     connection.close()
 
@@ -165,7 +170,7 @@ def fleeting() -> frozenset[str]:
     """What the engine that is installed says of its functions."""
     warehouse = DuckDBWarehouse(Path(tempfile.mkdtemp()) / "w.duckdb", DuckDBEngine())
     with warehouse.snapshot() as tx:
-        found = fleeting_words(tx)
+        found = fleeting_words(tx, frozenset())
     warehouse.close()
     return found
 
@@ -204,7 +209,7 @@ def test_what_a_file_says_is_asked_each_time(lake: Lake, tmp_path: Path) -> None
     query = f"SELECT count(*) FROM trips JOIN '{file}' f ON trips.pickup::DATE = f.day"
     for day, many in (("2035-01-01", 0), ("2018-09-01", 1)):
         file.write_text(f"day\n{day}\n", encoding="utf-8")
-        for _ in range(2):
+        for _ in range(3):
             assert lake.sql(query, allow_files=True).fetchall() == [(many,)]
 
 
@@ -232,9 +237,9 @@ def test_views_that_speak_of_now_share_a_place(lake: Lake) -> None:
 
 def test_long_queries_are_not_kept(lake: Lake, looks: Statements) -> None:
     query = f"{ALL} WHERE id NOT IN ({', '.join(map(str, range(1_000, 4_000)))})"
-    for _ in range(2):
+    for _ in range(3):
         assert lake.sql(query).fetchall() == [WHOLE]
-    assert looks == [query, query]
+    assert looks == [query] * 3
 
 
 class Made:
@@ -303,7 +308,8 @@ def test_a_place_that_cannot_be_furnished_is_not_there() -> None:
 def test_only_so_many_queries_are_kept() -> None:
     found = Kept(lambda _: None, frozenset)
     for number in range(kept.AT_MOST + 5):
-        found.keep_query(1, number, Understood(named("FROM trips"), (), {}))
+        for _ in range(2):
+            found.keep_query(1, number, Understood(named("FROM trips"), (), {}))
     known = [number for number in range(kept.AT_MOST + 5) if found.query(1, number)]
     assert known == list(range(5, kept.AT_MOST + 5))
     assert not found.query(2, 7)

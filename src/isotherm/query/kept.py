@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AT_MOST = 32
 """So many queries, and places, are kept."""
+ASKED_AT_MOST = 1_024
+"""So many queries are known to have been asked once."""
 TEXT_AT_MOST = 8_192
 """Longer queries are not kept: their trees take a hundred times as much."""
 PLACE_AT_MOST = 262_144
@@ -83,6 +85,7 @@ class Kept:
         self._fleeting = fleeting
         self._lock = threading.RLock()  # a result that nobody holds any more is closed anywhere
         self._state = -1
+        self._asked: set[Hashable] = set()
         self._queries: dict[Hashable, Understood] = {}
         self._places: dict[Hashable, _Place] = {}
         self._left: list[_Place] = []
@@ -95,10 +98,16 @@ class Kept:
         return found
 
     def keep_query(self, state: int | None, key: Hashable, query: Understood) -> None:
-        """Keep how a query is understood in a state, if that lasts and is not much."""
+        """Keep how a query is understood in a state: from the second time on, if that lasts."""
         if sum(map(len, texts(query.named))) > TEXT_AT_MOST:
             return
-        if not query.is_lasting(self._fleeting()):
+        with self._lock:
+            if not self._is_now(state):
+                return
+            is_first = key not in self._asked
+            if is_first and len(self._asked) < ASKED_AT_MOST:
+                self._asked.add(key)
+        if is_first or not query.is_lasting(self._fleeting()):
             return
         with self._lock:
             if self._is_now(state):
@@ -165,6 +174,7 @@ class Kept:
         return True
 
     def _forget(self) -> None:
+        self._asked.clear()
         self._queries.clear()
         places, self._places = self._places, {}
         self._left += places.values()

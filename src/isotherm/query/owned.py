@@ -90,12 +90,22 @@ def builtin_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozen
     return _SYSTEM_FUNCTIONS[loaded] - {name.casefold() for name, _ in tx.macros()}
 
 
-def fleeting_words(tx: AttachedTransaction) -> frozenset[str]:
+def fleeting_words(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:
     """Return the words, in lower case, that mean something else at another time.
 
     Those of the engine's functions that say so of themselves, its keywords, and the functions that
     it has made of any of these.
+
+    Args:
+        loaded: As of `builtin_functions`.
+
     """
+    if loaded not in _FLEETING_WORDS:
+        _FLEETING_WORDS[loaded] = _fleeting_words(tx)
+    return _FLEETING_WORDS[loaded]
+
+
+def _fleeting_words(tx: AttachedTransaction) -> frozenset[str]:
     rows = tx.session.execute(
         "SELECT lower(function_name), lower(macro_definition), stability FROM duckdb_functions() "
         "WHERE database_name = 'system' AND (macro_definition IS NOT NULL OR "
@@ -117,6 +127,7 @@ _FLEETING = frozenset(
 )
 """Keywords, and what is not said to be so."""
 
+_FLEETING_WORDS: dict[frozenset[str], frozenset[str]] = {}
 _SYSTEM_FUNCTIONS: dict[frozenset[str], frozenset[str]] = {}
 
 # fmt: off

@@ -269,7 +269,7 @@ class Reader:
     @cached_property
     def _fleeting(self) -> frozenset[str]:
         with self.warehouse.snapshot() as tx:
-            return fleeting_words(tx)
+            return fleeting_words(tx, self.warehouse.engine.loaded)
 
     @cached_property
     def _builtin(self) -> frozenset[str]:
