@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -52,6 +53,19 @@ def apply(lake: Lake, step: Callable[[str, Step], None] = lambda span, step: Non
 
     lake.apply(each_by_itself(lake), watch=Watch(step=watch))
     return seen
+
+
+def held_back(later: tuple[str, Step], until: tuple[str, Step]) -> Callable[[str, Step], None]:
+    """Return who lets a step wait until another one has come."""
+    came = threading.Event()
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == until:
+            came.set()
+        if (span, step) == later:
+            assert came.wait(SECONDS)
+
+    return watch
 
 
 def events(lake: Lake) -> list[tuple[str, str]]:

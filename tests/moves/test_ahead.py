@@ -23,6 +23,7 @@ from overlapping import (
     SECONDS,
     apply,
     each_by_itself,
+    held_back,
     make,
     nothing_is_left_behind,
 )
@@ -31,15 +32,9 @@ from overlapping import (
 def test_the_next_move_is_copied_before_the_one_in_its_turn_is_committed(
     make_lake: MakeLake,
 ) -> None:
-    lake, copied = make(make_lake), threading.Event()
+    lake = make(make_lake)
 
-    def watch(span: str, step: Step) -> None:
-        if (span, step) == (MONTHS[1], Step.VERIFY):
-            copied.set()
-        if (span, step) == (MONTHS[0], Step.COMMIT):
-            assert copied.wait(SECONDS)
-
-    seen = apply(lake, watch)
+    seen = apply(lake, held_back((MONTHS[0], Step.COMMIT), until=(MONTHS[1], Step.VERIFY)))
     commits = [span for span, step in seen if step is Step.COMMIT]
     assert commits == list(MONTHS)
     assert set(tiers_of(lake).values()) == {"STANDARD"}
@@ -47,17 +42,11 @@ def test_the_next_move_is_copied_before_the_one_in_its_turn_is_committed(
 
 
 def test_objects_are_copied_for_the_next_move_too(make_lake: MakeLake) -> None:
-    lake, copied = make(make_lake), threading.Event()
+    lake = make(make_lake)
     age(lake)
     lake.clock.now = datetime(2019, 9, 1)  # type: ignore[attr-defined]
 
-    def watch(span: str, step: Step) -> None:
-        if (span, step) == (MONTHS[1], Step.VERIFY):
-            copied.set()
-        if (span, step) == (MONTHS[0], Step.COMMIT):
-            assert copied.wait(SECONDS)
-
-    apply(lake, watch)
+    apply(lake, held_back((MONTHS[0], Step.COMMIT), until=(MONTHS[1], Step.VERIFY)))
     assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
     nothing_is_left_behind(lake)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 from ..model.dataset import Dataset
@@ -72,7 +71,7 @@ class Ahead:
             if move.id in self._begun:
                 continue
             try:
-                begun = self._runner.begin(self._datasets[move.dataset], move, is_early=True)
+                begun = self._runner.begin(self._datasets[move.dataset], move)
             except IsothermError:  # told when it is tried again, in its turn
                 return
             self._begun[move.id] = begun
@@ -96,12 +95,7 @@ class Ahead:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Give up what has begun; nobody is at work any more then."""
         try:
             self._give_up("the apply has ended before its turn")

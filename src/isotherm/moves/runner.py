@@ -50,7 +50,8 @@ class Runner:
     def run(self, dataset: Dataset, move: Move, begun: Begun | None = None) -> Outcome:
         """Run a move to its end; one that meets another writer is run again whole, a few times.
 
-        An interrupt carries a note that says whether the move was finished or rolled back.
+        An interrupt carries a note that says whether the move was finished or rolled back; one
+        without a note has come before it began.
 
         Args:
             begun: It, where it has begun already.
@@ -65,24 +66,17 @@ class Runner:
                 return self._finish(now)
         raise AssertionError("unreachable")
 
-    def begin(self, dataset: Dataset, move: Move, *, is_early: bool = False) -> Begun:
+    def begin(self, dataset: Dataset, move: Move) -> Begun:
         """Write down that a move begins.
 
-        Args:
-            is_early: It is not its turn: an interrupt is not its own.
-
         Raises:
-            IsothermError: that cannot be written.
+            IsothermError: that cannot be written; at most an intent is there, which the next apply
+                ends.
 
         """
         self.ports.ready()
-        try:
-            self.observe(move, Step.INTENT)
-            intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
-        except BaseException as error:  # at most an intent is there, which the next apply ends
-            if not is_early:
-                error.add_note(f"{Ending.UNDONE.value}: {move}")
-            raise
+        self.observe(move, Step.INTENT)
+        intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
         return Begun(self.ports, dataset, move, intent, self.observe)
 
     def give_up(self, begun: Begun, why: str) -> None:
