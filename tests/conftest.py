@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import isotherm
@@ -39,6 +40,9 @@ expire = "12 years"
 MakeLake = Callable[..., Lake]
 SLOW = ("faults/test_kill", "faults/test_lost_control", "faults/test_random_walk", "/stories/")
 
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _engine_as_it_is = DuckDBEngine.__init__
 

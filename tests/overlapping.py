@@ -26,9 +26,11 @@ FOR_THE_NEXT = ("unsealed", "metadata nobody needs")
 Seen = list[tuple[str, Step]]
 
 
-def make(make_lake: MakeLake, *, at_once: int = 3, config: str = CONFIG) -> Lake:
+def make(
+    make_lake: MakeLake, *, at_once: int = 3, config: str = CONFIG, warehouse: str = ""
+) -> Lake:
     settings = f"[settings]\nmoves_at_once = {at_once}\n"
-    lake = make_lake(settings + config, clock=Clock(EARLY))
+    lake = make_lake(settings + config, clock=Clock(EARLY), warehouse=warehouse)
     run_sql(
         lake,
         "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 24) HOUR AS pickup, "

@@ -114,7 +114,7 @@ class Lake(Asking):
 
         """
         found, plan = self._planned(name, as_of)
-        explanation = explain(found[0], plan, period, self.prices, rereads=self.warehouse.rereads)
+        explanation = explain(found[0], plan, period, self.prices)
         with self.warehouse.snapshot() as tx:
             return explanation, intents.last_done(tx, name, str(period))
 

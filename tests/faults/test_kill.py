@@ -36,7 +36,16 @@ def chosen(steps: list[str], share: int) -> list[int]:
 @pytest.mark.parametrize(
     "story",
     in_turn(
-        ["unload in pieces", "unload", "append", "retier of several", "reload", "erase", "expire"],
+        [
+            "unload in pieces",
+            "unload",
+            "unload of several",
+            "append",
+            "retier of several",
+            "reload",
+            "erase",
+            "expire",
+        ],
         3,
     ),
 )

@@ -406,7 +406,6 @@ def walk(url: Any, steps: int) -> None:
         max_examples=max(1, (STEPS or steps) // A_WALK),
         stateful_step_count=A_WALK,
         derandomize=not STEPS,
-        deadline=None,
         database=None,
         print_blob=bool(STEPS),
         suppress_health_check=list(HealthCheck),

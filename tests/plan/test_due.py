@@ -118,14 +118,13 @@ A_PLAN = (asked(), st.integers(0, 800), st.booleans())
 
 
 @given(*A_PLAN)
-@settings(deadline=None)
 def test_it_is_the_plan_of_everything(lake: Lake, world: Subject, days: int, even: bool) -> None:
     one, other = both(lake, world, days, even)
     assert one == other
 
 
 @given(*A_PLAN)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_is_the_plan_of_everything_on_postgres(
     postgres_lake: Lake, world: Subject, days: int, even: bool
 ) -> None:

@@ -1,50 +1,272 @@
-"""Moves overlap on PostgreSQL where they copy objects: rows leave one move after the other."""
+"""Moves overlap on PostgreSQL: rows are copied before the transaction that deletes them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 
+import psycopg
 import pytest
+import stamina
 
-from ageing import Clock, age, ids, plan_of, policy, untidy
+from ageing import age, ids, tiers_of, untidy
 from conftest import MakeLake, run_sql
-from databases import PostgresServer
-from isotherm.moves.applying import Watch
-from isotherm.plan.batches import apart
-from isotherm.plan.steps import Step
+from databases import PostgresServer, running
+from isotherm.lake import Lake
+from isotherm.model.dataset import TableName
+from isotherm.model.errors import MovesFailed, SchemaError
+from isotherm.plan.plan import Kind
+from isotherm.plan.steps import Step, steps
+from isotherm.warehouse import postgres as warehouse
+from overlapping import (
+    EARLY,
+    MONTHS,
+    SECONDS,
+    Seen,
+    apply,
+    held_back,
+    make,
+    nothing_is_left_behind,
+)
+from turns import in_turn
 
-ROWS = 500
+TRIPS = TableName("public", "trips")
+Connection = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture(autouse=True)
-def _one_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A move that fails for another one must not be saved by trying it again."""
-    monkeypatch.setattr("isotherm.moves.runner.ATTEMPTS", 1)
+def _no_waiting() -> Iterator[None]:
+    stamina.set_testing(True, attempts=3)
+    yield
+    stamina.set_testing(False)
 
 
-def test_moves_of_many_months_overlap_where_they_can(
-    make_lake: MakeLake, postgres: PostgresServer
+@pytest.fixture(scope="module")
+def own() -> Iterator[PostgresServer]:
+    """Start a server on which nobody is at work but the test, in none of its databases."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def url(own: PostgresServer) -> str:
+    return own.database()
+
+
+@pytest.fixture
+def lake(make_lake: MakeLake, url: str) -> Lake:
+    return make(make_lake, warehouse=url)
+
+
+@pytest.fixture
+def other(own: PostgresServer, url: str) -> Iterator[Connection]:
+    """Somebody else at the same database."""
+    with own.connect(url) as connection:
+        yield connection
+
+
+def once(at: tuple[str, Step], act: Callable[[], object]) -> Callable[[str, Step], None]:
+    """Return who does something the first time that a step comes."""
+    waiting = [act]
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == at and waiting:
+            waiting.pop()()
+
+    return watch
+
+
+def copies(seen: Seen, span: str = MONTHS[1]) -> int:
+    return seen.count((span, Step.COPY))
+
+
+def test_the_next_month_is_copied_while_one_is_committed(lake: Lake) -> None:
+    """Rows that leave, and objects that change their tier: either would wait for ever if not."""
+    for now in (EARLY, datetime(2019, 9, 1)):
+        lake.clock.now = now  # type: ignore[attr-defined]
+        late, early = (MONTHS[0], Step.COMMIT), (MONTHS[1], Step.VERIFY)
+        seen = apply(lake, held_back(late, early))
+        assert [span for span, step in seen if step is Step.COMMIT] == list(MONTHS)
+        nothing_is_left_behind(lake)
+
+
+@pytest.mark.parametrize(
+    ("held", "step"), in_turn(itertools.product((True, False), (Step.BEGIN, Step.DELETE)), 2)
+)
+@pytest.mark.parametrize(
+    ("write", "rows", "attempts"),
+    [
+        ("UPDATE trips SET id = 1000 WHERE id = 40", [*range(40), *range(41, 120), 1000], 2),
+        ("DELETE FROM trips WHERE id = 40", [*range(40), *range(41, 120)], 2),
+        (
+            "DELETE FROM trips WHERE id = 40; INSERT INTO trips VALUES ('2018-04-10', 1000)",
+            [*range(40), *range(41, 120), 1000],
+            2,
+        ),
+        ("UPDATE trips SET id = id WHERE id = 40", [*range(120)], 2),
+        ("INSERT INTO trips VALUES ('2018-04-10', 1000)", [*range(120), 1000], 1),
+    ],
+    ids=["changed", "gone", "another in its place", "written anew", "more"],
+)
+def test_what_is_written_after_the_copy_is_never_deleted(
+    lake: Lake,
+    other: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    write: str,
+    rows: list[int],
+    attempts: int,
+    step: Step,
+    held: bool,
 ) -> None:
-    ages = policy(STANDARD="6 months", STANDARD_IA="26 months")
-    config = f"[settings]\nmoves_at_once = 4\n{ages}"
-    clock = Clock(datetime(2019, 1, 1))
-    lake = make_lake(config, warehouse=postgres.database(), clock=clock)
-    run_sql(
-        lake,
-        "CREATE TABLE trips AS SELECT TIMESTAMP '2017-01-01' + INTERVAL (i) DAY AS pickup, "
-        f"i AS id FROM range({ROWS}) t(i)",
+    """As many rows may be there as before, and even the same ones."""
+    if not held:
+        monkeypatch.setattr(warehouse, "HELD_ROWS", 0)
+    seen = apply(lake, once((MONTHS[1], step), lambda: other.execute(write)))
+    assert copies(seen) == attempts
+    assert ids(lake) == rows
+    assert set(tiers_of(lake).values()) == {"STANDARD"}
+    age(lake)  # what came late follows
+    assert ids(lake) == rows
+    assert not run_sql(lake, "FROM trips")
+    assert not untidy(lake)
+
+
+@pytest.mark.parametrize("commits", [Step.BEGIN, Step.DELETE])
+@pytest.mark.parametrize("nested", [False, True])
+def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
+    lake: Lake,
+    other: Connection,
+    own: PostgresServer,
+    url: str,
+    commits: Step,
+    nested: bool,
+) -> None:
+    """What is written behind a savepoint has a number that no snapshot tells of."""
+    with own.connect(url) as writer:
+        writer.autocommit = False
+        writer.execute("SELECT pg_current_xact_id()")
+        other.execute("UPDATE trips SET id = id WHERE id = 119")
+        if nested:
+            writer.execute("SAVEPOINT inner_one")
+        writer.execute("INSERT INTO trips VALUES ('2018-04-10', 1000)")
+        other.execute("UPDATE trips SET id = id WHERE id = 119")
+
+        def as_many_as_before() -> None:
+            other.execute("DELETE FROM trips WHERE id = 40")
+            writer.commit()
+
+        apply(lake, once((MONTHS[1], commits), as_many_as_before))
+    rows = [*range(40), *range(41, 120), 1000]
+    assert ids(lake) == rows
+    age(lake)
+    assert ids(lake) == rows
+    assert not run_sql(lake, "FROM trips")
+    assert not untidy(lake)
+
+
+def test_rows_that_cannot_be_told_from_newer_ones_are_copied_in_their_turn(
+    lake: Lake, own: PostgresServer, url: str
+) -> None:
+    """Somebody is at work since before they were written: that costs one more copy, once."""
+    with own.connect(url) as oldest:
+        oldest.autocommit = False
+        oldest.execute("SELECT pg_current_xact_id()")
+        run_sql(lake, "UPDATE trips SET id = id")
+        seen = apply(lake)
+    assert copies(seen, MONTHS[0]) == 2
+    assert [step for span, step in seen if span == MONTHS[-1]] == list(
+        steps(Kind.UNLOAD, ahead=False)
     )
-    for now in (clock.now, datetime(2020, 12, 1)):
-        clock.now = now
-        plan = plan_of(lake)
-        moves = tuple(one for move in plan.moves for one in apart(move))
-        seen: list[tuple[str, Step]] = []
-        watch = Watch(step=lambda move, step: seen.append((move.span, step)))  # noqa: B023
-        assert len(lake.apply(replace(plan, moves=moves), watch=watch).done) == len(moves) > 15
-        spans = [span for span, _ in seen]
-        kinds = {move.kind.value for move in moves}
-        assert (spans == sorted(spans)) == (kinds == {"unload"})
-        assert ids(lake) == list(range(ROWS))
-        assert not untidy(lake)
-    assert not age(lake).done
+    nothing_is_left_behind(lake)
+
+
+def test_frozen_rows_are_old_ones(lake: Lake, other: Connection) -> None:
+    other.execute("VACUUM (FREEZE) trips")
+    seen = apply(lake)
+    assert [copies(seen, month) for month in MONTHS] == [1] * len(MONTHS)
+    nothing_is_left_behind(lake)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["ALTER TABLE trips ALTER id TYPE bigint", "TRUNCATE trips", "VACUUM FULL trips"],
+)
+def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
+    lake: Lake, own: PostgresServer, url: str, change: str
+) -> None:
+    """Who waits for a reader keeps later writers waiting: were we both, nobody would go on."""
+    came = threading.Event()
+
+    def wait_for_the_table() -> None:
+        with own.connect(url) as connection:
+            connection.execute("SET lock_timeout = 0")
+            came.set()
+            connection.execute(change)  # type: ignore[arg-type]
+
+    waiting = threading.Thread(target=wait_for_the_table)
+
+    def begin() -> None:
+        waiting.start()
+        assert came.wait(SECONDS)
+
+    with suppress(MovesFailed):  # where a move had to wait for who waited
+        apply(lake, once((MONTHS[1], Step.VERIFY), begin))
+    waiting.join(SECONDS)
+    assert not waiting.is_alive()
+    age(lake)
+    left = ids(lake)
+    if change.startswith("TRUNCATE"):  # only months that had left before are still there
+        assert left in ([], list(range(31)))
+    else:
+        assert left == list(range(120))
+    assert not untidy(lake)
+
+
+def test_a_trigger_that_came_after_the_copy_forbids_the_move(lake: Lake, other: Connection) -> None:
+    other.execute(
+        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+    )
+    trigger = "CREATE TRIGGER noting BEFORE DELETE ON trips FOR EACH ROW EXECUTE FUNCTION noted()"
+    with pytest.raises(MovesFailed) as failed:
+        apply(lake, once((MONTHS[1], Step.BEGIN), lambda: other.execute(trigger)))
+    assert all(isinstance(e, SchemaError) for e in failed.value.applied.failures.values())
+    assert ids(lake) == list(range(120))
+    other.execute("DROP TRIGGER noting ON trips")
+    age(lake)
+    nothing_is_left_behind(lake)
+
+
+def test_what_was_read_on_a_snapshot_that_is_gone_is_read_again(
+    lake: Lake, other: Connection
+) -> None:
+    """The server may have been another one meanwhile, with other transactions of these numbers."""
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    ended: list[object] = []
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == (MONTHS[-1], Step.BEGIN) and not ended:
+            ended.extend(other.execute(end).fetchall())
+
+    seen = apply(lake, watch)
+    assert ended
+    assert copies(seen, MONTHS[-1]) == 2
+    nothing_is_left_behind(lake)
+
+
+def test_the_number_of_a_snapshot_is_of_what_it_reads(lake: Lake, other: Connection) -> None:
+    """What a snapshot is asked natively, and what the engine reads, is of the same moment."""
+    number = "SELECT pg_current_snapshot()::text"
+    with lake.warehouse.snapshot() as tx:
+        before = tx.native(number)  # type: ignore[attr-defined]
+        other.execute("INSERT INTO trips VALUES ('2018-04-10', 1000)")
+        count = tx.session.execute(f"SELECT count(*) FROM {tx.relation(TRIPS)}")
+        assert count == [(120,)]
+        assert tx.native(number) == before  # type: ignore[attr-defined]
+    with lake.warehouse.snapshot() as tx:
+        assert tx.native(number) != before  # type: ignore[attr-defined]

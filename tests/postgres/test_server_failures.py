@@ -42,9 +42,10 @@ def lake(make_lake: MakeLake, own: PostgresServer) -> Lake:
 @pytest.mark.parametrize(
     "when", in_turn([s for s in steps(Kind.UNLOAD) if s is not Step.INTENT], 3)
 )
-def test_a_restart_in_the_middle_of_a_move_fails_that_move_and_nothing_else(
+def test_a_restart_in_the_middle_of_a_move_fails_what_is_under_way_and_nothing_else(
     lake: Lake, own: PostgresServer, when: Step
 ) -> None:
+    """It, and the next one, where that is being read."""
     restarts: list[Step] = []
 
     def watch(move: Move, step: Step) -> None:
@@ -59,7 +60,8 @@ def test_a_restart_in_the_middle_of_a_move_fails_that_move_and_nothing_else(
     except MovesFailed as failed:
         failures.extend(failed.applied.failures.values())
     assert restarts
-    assert [type(error) for error in failures] in ([], [StorageError])
+    assert len(failures) <= 2
+    assert all(type(error) is StorageError for error in failures)
     assert ids(lake) == list(range(200))
     age(lake)
     assert tiers_of(lake) == dict.fromkeys(MONTHS, "STANDARD")

@@ -17,7 +17,7 @@ from isotherm.model.errors import ArchivedError
 from isotherm.model.period import between
 
 EXAMPLES = os.environ.get("ISOTHERM_EXAMPLES", "")
-SETTINGS = settings(max_examples=int(EXAMPLES or 30), deadline=None, derandomize=not EXAMPLES)
+SETTINGS = settings(max_examples=int(EXAMPLES or 30), derandomize=not EXAMPLES)
 MONTHS = {period for text in ARCHIVED for period in between(text)}
 
 

@@ -19,7 +19,6 @@ from isotherm.spark.reader import SparkReader
 MONTHS = {period for text in ARCHIVED for period in between(text)}
 SETTINGS = settings(
     max_examples=15,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )

@@ -11,7 +11,7 @@ from ..model.errors import IsothermError
 from ..model.period import Period
 from ..plan.plan import Kind, Move
 from ..plan.steps import Step
-from .begun import Begun, order_of
+from .begun import Begun
 from .runner import Runner
 
 BYTES = 512 * 2**20
@@ -119,7 +119,7 @@ class Ahead:
             total += move.bytes
             if total > BYTES:
                 break
-            order = order_of(move, self._runner.ports.warehouse)
+            order = self._runner.order(move)
             copies = Step.COPY in order[: order.index(Step.BEGIN)] and move.kind is not Kind.RESTORE
             if copies and not places & before:
                 found.append(move)

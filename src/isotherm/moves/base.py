@@ -167,7 +167,9 @@ class Act:
         """
         if not self.moved.rows:
             return
-        if self.seen is not self.tx:  # what is deleted are the rows of this snapshot
+        if self.seen is not self.tx:
+            if not self.ports.warehouse.rereads:  # who has changed a row keeps it from deletion
+                return
             self._check(self.tx.session.digest(self.hot_rows()))
         if not self.ports.exclusive:
             self._check(self.tx.fence(self.dataset.table, self.hot_rows()))

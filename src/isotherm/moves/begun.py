@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from typing import Final
@@ -12,9 +12,9 @@ from ..engine.threads import ended
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError
 from ..plan.plan import Kind, Move
-from ..plan.steps import Step, steps
+from ..plan.steps import Step
 from ..warehouse.attached import translated
-from ..warehouse.base import Transaction, Warehouse
+from ..warehouse.base import Transaction
 from .base import Act, Ports
 from .compact import Compact
 from .correct import Correct
@@ -39,11 +39,6 @@ ACTS: Final[dict[Kind, type[Act]]] = {
 Observer = Callable[[Move, Step], None]
 
 
-def order_of(move: Move, warehouse: Warehouse) -> tuple[Step, ...]:
-    """Return the steps of a move, in their order."""
-    return steps(move.kind, by_rule=move.by_rule, rereads=warehouse.rereads)
-
-
 class Begun:
     """A move whose intent is written.
 
@@ -53,16 +48,29 @@ class Begun:
 
     Attributes:
         intent: It has to be ended, whatever happens.
+        early: Its steps between the intent and the transaction.
+        late: Those in the transaction, up to the commit.
+        last: Those after it.
 
     """
 
     def __init__(
-        self, ports: Ports, dataset: Dataset, move: Move, intent: Intent, observe: Observer
+        self,
+        ports: Ports,
+        dataset: Dataset,
+        move: Move,
+        intent: Intent,
+        observe: Observer,
+        order: Sequence[Step],
     ) -> None:
         self.dataset, self.move, self.intent = dataset, move, intent
         self._ports, self._observe = ports, observe
-        order = order_of(move, ports.warehouse)
-        self._early = order[1 : order.index(Step.BEGIN)]
+        begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
+        self.early, self.late, self.last = (
+            order[1:begin],
+            order[begin + 1 : commit],
+            order[commit + 1 :],
+        )
         self._snapshot = ExitStack()
         self._act: Act | None = None
         self._reading: Future[None] | None = None
@@ -89,7 +97,7 @@ class Begun:
         """
         if self._reading:
             self._reading.result()
-        elif self._early:
+        elif self.early:
             self._read(self._opened())
 
     def enter(self, tx: Transaction) -> Act:
@@ -102,6 +110,10 @@ class Begun:
         if self._act is None:
             return self._made(tx)
         self._act.enter(tx)
+        if (
+            not self._ports.warehouse.rereads
+        ):  # others may wait for its lock on the table, we for them
+            self._snapshot.close()
         return self._act
 
     def end(self) -> None:
@@ -120,12 +132,14 @@ class Begun:
 
     def _read(self, act: Act) -> None:
         with translated():
-            for step in self._early:
+            for step in self.early:
                 if act.given_up.is_set():
                     return
                 self._observe(self.move, step)
                 act.take(step)
-            _ = act.described  # read now, not while others wait for the commit
+            if not self._ports.warehouse.rereads:  # the fence will not
+                act.compare()
+            _ = act.parts, act.described  # read now, not while others wait for the commit
 
     def _made(self, tx: Transaction) -> Act:
         act = ACTS[self.move.kind](self._ports, self.dataset, self.move, self.intent.move, tx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,13 +11,13 @@ import stamina
 
 from ..control import datasets, intents, journal
 from ..control.intents import Intent
-from ..model.dataset import Dataset
+from ..model.dataset import Dataset, TableName
 from ..model.errors import ConflictError, IsothermError
 from ..plan.plan import OF_PEOPLE, Move
-from ..plan.steps import Step
+from ..plan.steps import Step, steps
 from . import recovery
 from .base import Act, Ports
-from .begun import ACTS, Begun, Observer, order_of
+from .begun import ACTS, Begun, Observer
 from .recording import Recorder, register, rows_of
 from .recovery import Ending
 
@@ -46,6 +47,7 @@ class Runner:
         self.ports = ports
         self.observe = observe
         self._record = Recorder(ports)
+        self._in_turn: set[str] = set()
 
     def run(self, dataset: Dataset, move: Move, begun: Begun | None = None) -> Outcome:
         """Run a move to its end; one that meets another writer is run again whole, a few times.
@@ -77,7 +79,16 @@ class Runner:
         self.ports.ready()
         self.observe(move, Step.INTENT)
         intent = self._intend(dataset, move, uuid.uuid4().hex[:16])
-        return Begun(self.ports, dataset, move, intent, self.observe)
+        return Begun(self.ports, dataset, move, intent, self.observe, self.order(move))
+
+    def order(self, move: Move) -> tuple[Step, ...]:
+        """Return the steps of a move, in their order.
+
+        Where a warehouse's fence reads nothing again, rows may look changed that are not: after
+        such a conflict the rows of the dataset are copied in the transaction that deletes them.
+        """
+        ahead = move.dataset not in self._in_turn
+        return steps(move.kind, by_rule=move.by_rule, ahead=ahead)
 
     def give_up(self, begun: Begun, why: str) -> None:
         """End a move that will not be committed; what cannot be done of it the next apply does."""
@@ -86,22 +97,24 @@ class Runner:
             recovery.settle(self.ports, begun.intent, why)
 
     def _finish(self, begun: Begun) -> Outcome:
-        move, order = begun.move, order_of(begun.move, self.ports.warehouse)
-        begin, commit = order.index(Step.BEGIN), order.index(Step.COMMIT)
-        warehouse, table = self.ports.warehouse, begun.dataset.table
+        move, dataset, warehouse = begun.move, begun.dataset, self.ports.warehouse
         try:
             begun.read()
             self.ports.ready()
             self.observe(move, Step.BEGIN)
-            lock = warehouse.partitions(table, begun.dataset.clock, move.periods)
+            lock: Sequence[TableName] = ()
+            if not begun.early:  # rows that are written to a partition now are moved as well
+                lock = warehouse.partitions(dataset.table, dataset.clock, move.periods)
             with warehouse.transaction(lock) as tx:
                 act = begun.enter(tx)
-                for step in order[begin + 1 : commit]:
+                for step in begun.late:
                     self.observe(move, step)
                     self._take(step, act)
                 self.observe(move, Step.COMMIT)
         except BaseException as error:
             begun.end()
+            if isinstance(error, ConflictError) and not warehouse.rereads:
+                self._in_turn.add(dataset.name)
             failure = self._settle(move, begun.intent, error)
             if failure is error:
                 raise
@@ -114,7 +127,7 @@ class Runner:
             error.add_note(f"{Ending.DONE.value}: {move}")
             raise
         outcome = Outcome(move, act.id, rows_of(act), sum(part.bytes for part in act.change.add))
-        self._after(order[commit + 1 :], move)
+        self._after(begun.last, move)
         return outcome
 
     def _settle(self, move: Move, intent: Intent, error: BaseException) -> BaseException | None:
@@ -167,7 +180,7 @@ class Runner:
         else:
             act.take(step)
 
-    def _after(self, order: tuple[Step, ...], move: Move) -> None:
+    def _after(self, order: Sequence[Step], move: Move) -> None:
         """Do what follows a commit; what fails of it is done by the next apply."""
         for step in order:
             try:

@@ -70,7 +70,6 @@ class Explanation:
         hot: Its rows in the warehouse.
         parts: Its objects.
         dollars: A month.
-        rereads: Whether the warehouse's fence reads rows again, on which its next steps hang.
 
     """
 
@@ -87,7 +86,6 @@ class Explanation:
     hot: HotPartition | None
     parts: tuple[Part, ...]
     dollars: float
-    rereads: bool
 
     @property
     def late_rows(self) -> int:
@@ -100,7 +98,7 @@ class Explanation:
         if not self.moves:
             return ()
         first = self.moves[0]
-        return steps(first.kind, by_rule=first.by_rule, rereads=self.rereads)
+        return steps(first.kind, by_rule=first.by_rule)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as its documented JSON form (docs/json.md)."""
@@ -125,14 +123,11 @@ class Explanation:
         }
 
 
-def explain(
-    subject: Subject, plan: Plan, period: Period, book: PriceBook, *, rereads: bool = True
-) -> Explanation:
+def explain(subject: Subject, plan: Plan, period: Period, book: PriceBook) -> Explanation:
     """Explain one partition.
 
     Args:
         plan: Of the same dataset, made from the same inventory.
-        rereads: The warehouse's fence reads rows again.
 
     Raises:
         RequestError: the dataset has nothing in that period.
@@ -163,7 +158,6 @@ def explain(
         hot=partition.hot,
         parts=partition.parts,
         dollars=keeping(book, partition),
-        rereads=rereads,
     )
 
 

@@ -46,24 +46,24 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
 _OF_OBJECTS = frozenset({Kind.RETIER, Kind.RESTORE})
 """They copy objects, which never change: no transaction is needed for that."""
 _OF_ROWS = frozenset({Kind.UNLOAD, Kind.APPEND})
-"""They copy rows: before the transaction that deletes them, if it reads them again."""
+"""They copy rows: before the transaction that deletes them, in which other writers are found."""
 _REMOVING = frozenset(
     {Kind.RETIER, Kind.RELOAD, Kind.ERASE, Kind.CORRECT, Kind.COMPACT, Kind.EXPIRE}
 )
 
 
-def steps(kind: Kind, *, by_rule: bool = False, rereads: bool = True) -> tuple[Step, ...]:
+def steps(kind: Kind, *, by_rule: bool = False, ahead: bool = True) -> tuple[Step, ...]:
     """Return the steps of a move of this kind, in their order.
 
     Args:
         by_rule: The bucket's lifecycle rules bring objects to their class.
-        rereads: The warehouse's fence reads the rows again.
+        ahead: Rows are copied before the transaction that deletes them, not in it.
 
     """
     if by_rule and kind is Kind.RETIER:
         return (Step.INTENT, Step.LEAVE, Step.VERIFY, Step.BEGIN, Step.REGISTER, *_TAIL)
     own = _STEPS[kind]
-    is_early = kind in _OF_OBJECTS or (rereads and kind in _OF_ROWS)
+    is_early = kind in _OF_OBJECTS or (ahead and kind in _OF_ROWS)
     early, late = (own[:2], own[2:]) if is_early else ((), own)
     last = (Step.REMOVE,) if kind in _REMOVING else ()
     return (Step.INTENT, *early, Step.BEGIN, *late, *_TAIL, *last)

@@ -19,6 +19,7 @@ from ..model.errors import ConflictError, IsothermError, SchemaError, StorageErr
 from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
+from .base import Transaction
 from .lease import always
 from .server import Server
 
@@ -81,6 +82,10 @@ class AttachedTransaction(ABC):
 
     def take(self, table: TableName, condition: str, rows: int) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: what the engine has itself needs no copy."""
+
+    def go_on_from(self, earlier: Transaction) -> None:
+        """See `warehouse.base.Transaction`."""
+        raise NotImplementedError(f"the fence of {self.alias} reads rows again")
 
     def scattered(self, table: TableName, condition: str, column: str) -> bool:
         """See `warehouse.base.Transaction`; rows in order fill the whole stretch once."""

@@ -70,6 +70,13 @@ class Transaction(Protocol):
         """
         ...
 
+    def go_on_from(self, earlier: Transaction) -> None:
+        """Delete no other rows than an earlier snapshot, still open, has taken, as they were then.
+
+        Only where the warehouse's fence does not read rows again.
+        """
+        ...
+
     def fence(self, table: TableName, select: str) -> Digest:
         """Make sure that what this transaction deletes is what it has read.
 
@@ -148,8 +155,8 @@ class Warehouse(Protocol):
 
     Attributes:
         default_schema: The schema of a table that is named without one.
-        rereads: Whether `fence` reads the rows again: then they may have been copied before the
-            transaction that deletes them.
+        rereads: Whether `fence` reads the rows again. Where not, a transaction goes on from the
+            snapshot on which they were copied before it.
 
     """
 

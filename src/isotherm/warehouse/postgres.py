@@ -16,13 +16,14 @@ from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.sql import listed, quote, text
 from ..model.correction import NewValues
 from ..model.dataset import TableName
-from ..model.errors import SchemaError
+from ..model.errors import ConflictError, SchemaError, StorageError
 from ..model.part import Digest
 from ..model.period import Period
 from ..model.schema import Column
 from . import partitions
 from . import postgres_catalog as catalog
 from .attached import AttachedTransaction, AttachedWarehouse, assigned
+from .base import Transaction
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
 from .postgres_connection import Connection, prepared
@@ -151,7 +152,9 @@ class PostgresTransaction(Connection, AttachedTransaction):
     def __init__(self, session: DuckDBSession, alias: str) -> None:
         super().__init__(session, alias)
         self._held: dict[TableName, str] = {}
-        self._taken: set[TableName] = set()
+        self._tests: dict[TableName, tuple[Misread, ...]] = {}
+        self._oldest = ""
+        self._seen = ""
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -212,7 +215,11 @@ class PostgresTransaction(Connection, AttachedTransaction):
         Reading is what takes longest. Values that the engine has misread are found when they are
         deleted.
         """
-        self._taken.add(table)
+        # Before any row is read: what this and all transactions before it did, they did before.
+        self._oldest = self.native("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][
+            0
+        ]
+        self._tests[table] = tuple(misread(catalog.columns(self.native, table)))
         if rows > HELD_ROWS:
             return
         held = quote("temp", f"isotherm_held_{secrets.token_hex(4)}")
@@ -220,6 +227,26 @@ class PostgresTransaction(Connection, AttachedTransaction):
             f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
         )
         self._held[table] = held
+        self._tests[table] = self._suspected(held, self._tests[table])
+
+    def go_on_from(self, earlier: Transaction) -> None:
+        """See `warehouse.base.Transaction`: a row has the number of the transaction that wrote it.
+
+        A row that was written before all those that were at work when the earlier snapshot was
+        taken was there then, and is no other one now. Where that cannot be told (a row that is a
+        billion transactions old, or newer than somebody who is still at work) it stays.
+
+        Raises:
+            ConflictError: the earlier snapshot is gone, and perhaps what the server knew then.
+
+        """
+        assert isinstance(earlier, PostgresTransaction)
+        try:
+            earlier.native("SELECT 1")
+        except StorageError as error:  # who has lost his last commits gives their numbers again
+            raise ConflictError("the server was started anew since the rows were read") from error
+        self._tests = earlier._tests
+        self._seen = f" AND pg_catalog.age(xmin) > pg_catalog.age('{earlier._oldest}'::xid)"
 
     def scattered(self, table: TableName, condition: str, column: str) -> bool:
         """See `warehouse.base.Transaction`; of rows that are not held it cannot be told."""
@@ -239,8 +266,8 @@ class PostgresTransaction(Connection, AttachedTransaction):
 
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows on the server; through the engine it takes five times as long."""
-        if table in self._taken:
-            self._check_values(table, condition)
+        condition = f"({condition}){self._seen}"
+        self._check_values(table, condition)
         return self._counted(table, f"DELETE FROM {name_of(table)} WHERE {condition}")
 
     def update(self, table: TableName, changes: NewValues, condition: str) -> int:
@@ -262,9 +289,7 @@ class PostgresTransaction(Connection, AttachedTransaction):
 
     def _check_values(self, table: TableName, condition: str) -> None:
         """Check on the server that the engine has read these rows as they are."""
-        tests = tuple(misread(catalog.columns(self.native, table)))
-        if table in self._held:
-            tests = self._suspected(self._held[table], tests)
+        tests = self._tests.get(table, ())
         if not tests:
             return
         counts = ", ".join(
