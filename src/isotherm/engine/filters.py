@@ -118,9 +118,11 @@ def attach(session: Session, path: str, field_ids: Mapping[str, int]) -> None:
         return
     chosen = {name: id_ for name, id_ in field_ids.items() if types.get(name) in KINDS}
     source = f"read_parquet({text(path)}, hive_partitioning = false)"
-    first = f"FILTER (WHERE file_row_number < {GROUP_ROWS})"
-    counts = "".join(f", approx_count_distinct({quote(name)}) {first}" for name in chosen)
-    rows, *values = session.execute(f"SELECT count(*){counts} FROM {source}")[0]
+    counts = "".join(f", approx_count_distinct({quote(name)})" for name in chosen)
+    rows, *values = session.execute(
+        f"SELECT (SELECT count(*) FROM {source}){counts} FROM {source} "
+        f"WHERE file_row_number < {GROUP_ROWS}"
+    )[0]
     if not chosen or rows < ROWS_AT_LEAST:
         return
     groups = -(-rows // GROUP_ROWS)
@@ -203,7 +205,9 @@ def _made(session: Session, source: str, name: str, type_: str, places: int, gro
     last = -(-places * groups // 8) * 8 - 1
     first, second = (
         # Whole numbers of 64 bits: of a type that is wider, it would take a third longer.
-        f"bitstring_agg((({half} * {places}) >> 32) * {groups}::UBIGINT + part, 0, {last})"
+        # The place itself fits 32, with which the engine is quicker by a third.
+        f"bitstring_agg(((({half} * {places}) >> 32) * {groups}::UBIGINT + part)::INTEGER, "
+        f"0, {last})"
         for half in (f"(h & {_HALF})", "(h >> 32)")
     )
     rows = session.execute(
