@@ -177,12 +177,14 @@ def delete_moved(act: Act) -> None:
 
     Raises:
         ConflictError: their number is not what was hashed.
+        SchemaError: some have a value that the engine has read as another one.
 
     """
     if not act.moved.rows:
         return
     gone = act.tx.delete(act.dataset.table, act.condition())
     if gone != act.moved.rows:
+        act.tx.check_left(act.dataset.table, act.condition())
         raise ConflictError(
             f"{gone} rows would be deleted by {act.move}, {act.moved.rows} were read",
             hint="Nothing was deleted. Run the same command again.",

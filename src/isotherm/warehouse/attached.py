@@ -109,6 +109,9 @@ class AttachedTransaction(ABC):
         """Delete the rows that meet `condition` and return how many there were."""
         return self.change(table, f"DELETE FROM {self.relation(table)} WHERE {condition}")
 
+    def check_left(self, table: TableName, condition: str) -> None:  # noqa: B027
+        """See `warehouse.base.Transaction`: the engine reads its own values as they are."""
+
     def update(self, table: TableName, changes: NewValues, condition: str) -> int:
         """Give the rows that meet `condition` new values and return how many there were."""
         sets = assigned(changes)

@@ -96,9 +96,19 @@ class Transaction(Protocol):
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows that meet `condition` and return how many there were.
 
+        Of those that were taken, rows with a value that the engine has read as another one stay.
+
         Raises:
-            SchemaError: a constraint of the table forbids it, or a row that was taken has a value
-                that the engine has read as another one.
+            SchemaError: a constraint of the table forbids it.
+
+        """
+        ...
+
+    def check_left(self, table: TableName, condition: str) -> None:
+        """Check that of the rows that meet `condition` none has stayed for a value in it.
+
+        Raises:
+            SchemaError: one has; the value is named.
 
         """
         ...

@@ -212,8 +212,7 @@ class PostgresTransaction(Connection, AttachedTransaction):
     def take(self, table: TableName, condition: str, rows: int) -> None:
         """Read the rows once, for all that is done with them, where they are not too many.
 
-        Reading is what takes longest. Values that the engine has misread are found when they are
-        deleted.
+        Reading is what takes longest. Rows that the engine has misread are not deleted.
         """
         # Before any row is read: what this and all transactions before it did, they did before.
         self._oldest = self.native("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][
@@ -266,8 +265,8 @@ class PostgresTransaction(Connection, AttachedTransaction):
 
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows on the server; through the engine it takes five times as long."""
-        condition = f"({condition}){self._seen}"
-        self._check_values(table, condition)
+        there = "".join(f" AND ({test.is_it}) IS NOT TRUE" for test in self._tests.get(table, ()))
+        condition = f"({condition}){self._seen}{there}"
         return self._counted(table, f"DELETE FROM {name_of(table)} WHERE {condition}")
 
     def update(self, table: TableName, changes: NewValues, condition: str) -> int:
@@ -287,8 +286,13 @@ class PostgresTransaction(Connection, AttachedTransaction):
         self.change(table, f"CALL postgres_execute({text(self.alias)}, {text(tagged)})")
         return int(self.native("SELECT current_setting('isotherm.changed')")[0][0])
 
-    def _check_values(self, table: TableName, condition: str) -> None:
-        """Check on the server that the engine has read these rows as they are."""
+    def check_left(self, table: TableName, condition: str) -> None:
+        """Check on the server that no row was left because the engine has misread it.
+
+        Raises:
+            SchemaError: some were; their column and value are named.
+
+        """
         tests = self._tests.get(table, ())
         if not tests:
             return
