@@ -187,11 +187,14 @@ class DuckDBSession:
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """Run one statement, with a value for each `?`, and return its rows."""
-        if not params:
-            return self.cursor.execute(sql).fetchall()
-        if (written := with_values(sql, params)) is not None:
-            return self.cursor.execute(written).fetchall()
-        return self.cursor.execute(sql, list(params)).fetchall()
+        written = with_values(sql, params) if params else sql
+        try:
+            if written is not None:
+                return self.cursor.execute(written).fetchall()
+            return self.cursor.execute(sql, list(params)).fetchall()
+        except RuntimeError:  # a signal: this thread has left it, the engine's others are still at it
+            self.cursor.interrupt()
+            raise
 
     def copy(
         self,

@@ -313,12 +313,13 @@ class AttachedWarehouse(ABC):
 
 
 def _give_up(session: DuckDBSession) -> None:
-    """Roll back what is open, and close.
+    """Stop what is still being read, roll back what is open, and close.
 
     Closing alone would do; but where the warehouse is a server that is gone, the engine ends the
     process when it finds that out while closing.
     """
     with suppress(Exception):
+        session.interrupt()
         session.execute("ROLLBACK")
     session.close()
 
