@@ -192,7 +192,7 @@ class DuckDBSession:
             if written is not None:
                 return self.cursor.execute(written).fetchall()
             return self.cursor.execute(sql, list(params)).fetchall()
-        except RuntimeError:  # a signal: this thread has left it, the engine's others are still at it
+        except RuntimeError:  # a signal: the engine's other threads have not heard of it
             self.cursor.interrupt()
             raise
 
