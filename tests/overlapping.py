@@ -27,15 +27,21 @@ Seen = list[tuple[str, Step]]
 
 
 def make(
-    make_lake: MakeLake, *, at_once: int = 3, config: str = CONFIG, warehouse: str = ""
+    make_lake: MakeLake,
+    *,
+    at_once: int = 3,
+    config: str = CONFIG,
+    warehouse: str = "",
+    table: bool = True,
 ) -> Lake:
     settings = f"[settings]\nmoves_at_once = {at_once}\n"
     lake = make_lake(settings + config, clock=Clock(EARLY), warehouse=warehouse)
-    run_sql(
-        lake,
-        "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 24) HOUR AS pickup, "
-        "i AS id FROM range(120) t(i)",
-    )
+    if table:
+        run_sql(
+            lake,
+            "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 24) HOUR "
+            "AS pickup, i AS id FROM range(120) t(i)",
+        )
     return lake
 
 

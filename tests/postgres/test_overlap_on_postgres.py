@@ -12,12 +12,15 @@ import psycopg
 import pytest
 import stamina
 
+import isotherm
 from ageing import age, ids, tiers_of, untidy
 from conftest import MakeLake, run_sql
 from databases import PostgresServer, running
 from isotherm.lake import Lake
 from isotherm.model.dataset import TableName
-from isotherm.model.errors import MovesFailed, SchemaError
+from isotherm.model.errors import ConflictError, MovesFailed, SchemaError
+from isotherm.model.schema import Column
+from isotherm.moves.runner import Runner
 from isotherm.plan.plan import Kind
 from isotherm.plan.steps import Step, steps
 from isotherm.warehouse import postgres as warehouse
@@ -35,6 +38,13 @@ from turns import in_turn
 
 TRIPS = TableName("public", "trips")
 Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def run_sql_of(url: str, *statements: str) -> None:
+    """Run statements on a server, as somebody else."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -225,18 +235,188 @@ def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
     assert not untidy(lake)
 
 
-def test_a_trigger_that_came_after_the_copy_forbids_the_move(lake: Lake, other: Connection) -> None:
+@pytest.mark.parametrize("step", [Step.BEGIN, Step.DELETE])
+@pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "in its turn"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TRIGGER noting BEFORE DELETE ON trips FOR EACH ROW EXECUTE FUNCTION noted()",
+        "ALTER TABLE child ADD FOREIGN KEY (id) REFERENCES trips ON DELETE CASCADE",
+    ],
+    ids=["trigger", "foreign key"],
+)
+def test_what_would_happen_with_the_rows_may_come_after_the_copy(
+    lake: Lake,
+    other: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    ahead: bool,
+    step: Step,
+) -> None:
+    """It forbids the move all the same, though the transaction's snapshot knows nothing of it."""
+    if not ahead:
+        monkeypatch.setattr(Runner, "order", lambda _, move: steps(move.kind, ahead=False))
     other.execute(
         "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
     )
-    trigger = "CREATE TRIGGER noting BEFORE DELETE ON trips FOR EACH ROW EXECUTE FUNCTION noted()"
+    other.execute("ALTER TABLE trips ADD PRIMARY KEY (id)")
+    other.execute("CREATE TABLE child AS SELECT id FROM trips WHERE id BETWEEN 31 AND 60")
     with pytest.raises(MovesFailed) as failed:
-        apply(lake, once((MONTHS[1], Step.BEGIN), lambda: other.execute(trigger)))
+        apply(lake, once((MONTHS[1], step), lambda: other.execute(change)))  # type: ignore[arg-type]
     assert all(isinstance(e, SchemaError) for e in failed.value.applied.failures.values())
+    assert other.execute("SELECT count(*) FROM child").fetchall() == [(30,)]
     assert ids(lake) == list(range(120))
-    other.execute("DROP TRIGGER noting ON trips")
+
+
+def test_a_column_that_comes_with_values_before_the_rows_are_deleted_is_moved_too(
+    make_lake: MakeLake, own: PostgresServer, url: str
+) -> None:
+    """Who waits for the copy's snapshot gets the table before the rows are deleted."""
+    lake = make(make_lake, warehouse=url, at_once=1)
+
+    def add() -> None:
+        with own.connect(url) as connection:
+            connection.execute("SET lock_timeout = 0")
+            connection.execute("ALTER TABLE trips ADD COLUMN tip integer DEFAULT 7")
+
+    adding = threading.Thread(target=add)
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == (MONTHS[1], Step.VERIFY) and not adding.ident:
+            adding.start()
+            adding.join(0.3)
+        if (span, step) == (MONTHS[1], Step.DELETE):
+            adding.join(SECONDS)
+
+    seen = apply(lake, watch)
+    assert copies(seen) == 2
+    april = "SELECT count(*) FROM trips WHERE tip = 7 AND pickup >= '2018-04-01'"
+    assert lake.sql(april).fetchall() == [(89,)]
+    nothing_is_left_behind(lake)
+
+
+@pytest.mark.parametrize("step", [Step.VERIFY, Step.BEGIN, Step.DELETE])
+def test_another_table_of_the_same_name_keeps_its_rows(
+    lake: Lake, own: PostgresServer, url: str, other: Connection, step: Step
+) -> None:
+    """It is older than the copy, and has as many rows."""
+    other.execute("CREATE TABLE trips_new AS SELECT pickup, id + 1000 AS id FROM trips")
+
+    def swap() -> None:
+        with own.connect(url) as connection:
+            connection.execute("SET lock_timeout = 0")
+            connection.execute(
+                "BEGIN; ALTER TABLE trips RENAME TO trips_old; "
+                "ALTER TABLE trips_new RENAME TO trips; COMMIT"
+            )
+
+    swapping = threading.Thread(target=swap)
+
+    def begin() -> None:
+        swapping.start()
+        swapping.join(0.3)
+
+    with suppress(MovesFailed):
+        apply(lake, once((MONTHS[1], step), begin))
+    swapping.join(SECONDS)
+    age(lake)
+    march, others = list(range(31)), list(range(1000, 1120))
+    assert ids(lake) in (others, [*march, *others])  # where it had left before
+    assert not untidy(lake)
+
+
+def test_a_partition_that_comes_with_old_rows_keeps_them(make_lake: MakeLake, url: str) -> None:
+    lake = make(make_lake, warehouse=url, table=False)
+    run_sql_of(
+        url,
+        "CREATE TABLE trips (pickup timestamp, id int) PARTITION BY RANGE (pickup)",
+        "CREATE TABLE p1 PARTITION OF trips FOR VALUES FROM ('2018-01-01') TO ('2018-04-30')",
+        "CREATE TABLE p3 PARTITION OF trips FOR VALUES FROM ('2018-05-01') TO ('2019-04-30')",
+        "INSERT INTO trips SELECT TIMESTAMP '2018-03-01' + i * INTERVAL '1 day', i "
+        "FROM generate_series(0, 119) t(i) WHERE i <> 60",
+        "CREATE TABLE p2 (pickup timestamp, id int)",
+        "INSERT INTO p2 VALUES ('2018-04-30', 60)",
+    )
+
+    def attach() -> None:
+        run_sql_of(
+            url,
+            "DELETE FROM trips WHERE id = 40",
+            "ALTER TABLE trips ATTACH PARTITION p2 "
+            "FOR VALUES FROM ('2018-04-30') TO ('2018-05-01')",
+        )
+
+    apply(lake, once((MONTHS[1], Step.BEGIN), attach))
+    age(lake)
+    assert ids(lake) == [*range(40), *range(41, 120)]
+    assert not untidy(lake)
+
+
+def test_rows_of_another_server_are_not_told_apart_by_their_numbers(
+    make_lake: MakeLake, own: PostgresServer, url: str
+) -> None:
+    far = own.database()
+    lake = make(make_lake, warehouse=url, table=False)
+    run_sql_of(
+        far,
+        "CREATE TABLE far AS SELECT TIMESTAMP '2018-03-01' + i * INTERVAL '1 day' AS pickup, "
+        "i AS id FROM generate_series(0, 119) t(i)",
+    )
+    run_sql_of(
+        url,
+        "CREATE EXTENSION postgres_fdw",
+        "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS "
+        f"(host '127.0.0.1', port '{own.port}', dbname '{far.rpartition('/')[2]}')",
+        "CREATE USER MAPPING FOR postgres SERVER far "
+        "OPTIONS (user 'postgres', password_required 'false')",
+        "CREATE TABLE trips (pickup timestamp, id int) PARTITION BY RANGE (pickup)",
+        "CREATE FOREIGN TABLE p1 PARTITION OF trips "
+        "FOR VALUES FROM ('2018-01-01') TO ('2019-04-30') SERVER far OPTIONS (table_name 'far')",
+    )
+    seen = apply(lake)
+    last = [step for span, step in seen if span == MONTHS[-1]]
+    assert last == list(steps(Kind.UNLOAD, ahead=False))
+    assert ids(lake) == list(range(120))
+
+
+def test_who_waits_for_one_snapshot_does_not_keep_the_others_for_ever(
+    lake: Lake, own: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot that has read its rows holds a lock, for which another one's reading may wait."""
+    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT", "500ms")
+    run_sql_of(url, f"ALTER DATABASE {url.rpartition('/')[2]} RESET lock_timeout")
+    came = threading.Event()
+
+    def alter() -> None:
+        with own.connect(url) as connection:
+            connection.execute("ALTER TABLE trips ADD COLUMN extra integer")
+
+    waiting = threading.Thread(target=alter)
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == (MONTHS[0], Step.COPY) and not came.is_set():
+            assert came.wait(SECONDS)
+        if (span, step) == (MONTHS[1], Step.VERIFY) and not came.is_set():
+            waiting.start()
+            waiting.join(0.3)
+            came.set()
+
+    with isotherm.open(lake.config.file, clock=lake.clock) as again, suppress(MovesFailed):
+        apply(again, watch)
+    waiting.join(SECONDS)
+    assert not waiting.is_alive()
     age(lake)
     nothing_is_left_behind(lake)
+
+
+def test_columns_that_the_engine_remembers_otherwise_are_not_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lake.warehouse.snapshot() as tx:
+        changed = (Column("pickup", "TIMESTAMP"), Column("id", "DOUBLE"))
+        monkeypatch.setattr(type(tx), "columns", lambda *_: changed)
+        with pytest.raises(ConflictError, match="have just changed"):
+            tx.take(TRIPS, "true", 120)
 
 
 def test_what_was_read_on_a_snapshot_that_is_gone_is_read_again(

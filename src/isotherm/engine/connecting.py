@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -34,6 +34,11 @@ class Connecting:
     where: str
     conninfo: str
     password: str | None = field(repr=False)
+
+    def set(self, option: str) -> Connecting:
+        """Return the same with a setting for each connection, as `lock_timeout=30s`."""
+        options = f"{conninfo_to_dict(self.conninfo)['options']} -c {option}"
+        return replace(self, conninfo=make_conninfo(self.conninfo, options=options))
 
 
 def connecting(url: str, application: str) -> Connecting:

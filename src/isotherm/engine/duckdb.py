@@ -100,8 +100,9 @@ class DuckDBEngine:
         mode = "TYPE postgres, READ_ONLY" if read_only else "TYPE postgres"
         if server.password is not None:
             secret = quote(f"of_{alias}")
+            password = text(server.password)
             self._root.execute(
-                f"CREATE SECRET {secret} (TYPE postgres, PASSWORD {text(server.password)})"
+                f"CREATE OR REPLACE SECRET {secret} (TYPE postgres, PASSWORD {password})"
             )
             mode += f", SECRET {secret}"
         try:

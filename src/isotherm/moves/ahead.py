@@ -50,6 +50,7 @@ class Ahead:
         self._begun: dict[str, Begun] = {}
         self._rows = 0
         self._pool = ThreadPoolExecutor(at_once)
+        runner.conflicted = self._let_go
 
     def begin(self, first: Move, is_stuck: Callable[[Move], bool]) -> None:
         """Begin the move whose turn it is, and those after it that may overlap with it.
@@ -104,9 +105,19 @@ class Ahead:
                 begun.end()
             self._pool.shutdown()
 
-    def _give_up(self, why: str) -> None:
-        for id_, begun in tuple(self._begun.items()):
-            self._runner.give_up(begun, why)
+    def _let_go(self, met: Begun) -> None:
+        """Give up what else has begun of a dataset: others may wait for its locks."""
+        others = [
+            id_
+            for id_, begun in self._begun.items()
+            if begun is not met and begun.dataset.name == met.dataset.name
+        ]
+        self._give_up("a move of the dataset has met another writer", others)
+
+    def _give_up(self, why: str, moves: Sequence[str] | None = None) -> None:
+        """Give up some moves that have begun, or all of them."""
+        for id_ in tuple(self._begun) if moves is None else moves:
+            self._runner.give_up(self._begun[id_], why)
             del self._begun[id_]
 
     def _early(self, window: Sequence[Move]) -> list[Move]:

@@ -110,9 +110,8 @@ class Begun:
         if self._act is None:
             return self._made(tx)
         self._act.enter(tx)
-        if (
-            not self._ports.warehouse.rereads
-        ):  # others may wait for its lock on the table, we for them
+        if not self._ports.warehouse.rereads:
+            # Others may wait for its lock on the table, and the transaction for them.
             self._snapshot.close()
         return self._act
 
@@ -132,6 +131,7 @@ class Begun:
 
     def _read(self, act: Act) -> None:
         with translated():
+            act.begin()
             for step in self.early:
                 if act.given_up.is_set():
                     return

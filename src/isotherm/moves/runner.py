@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,12 +41,19 @@ class Outcome:
 
 
 class Runner:
-    """Runs moves; each is committed by itself, while others may have begun."""
+    """Runs moves; each is committed by itself, while others may have begun.
+
+    Attributes:
+        conflicted: Called when rows of a dataset are not to be copied early any more, and before
+            the move that has met others is run again.
+
+    """
 
     def __init__(self, ports: Ports, observe: Observer = lambda move, step: None) -> None:
         self.ports = ports
         self.observe = observe
         self._record = Recorder(ports)
+        self.conflicted: Callable[[Begun], None] = lambda _begun: None
         self._in_turn: set[str] = set()
 
     def run(self, dataset: Dataset, move: Move, begun: Begun | None = None) -> Outcome:
@@ -105,7 +112,8 @@ class Runner:
             lock: Sequence[TableName] = ()
             if not begun.early:  # rows that are written to a partition now are moved as well
                 lock = warehouse.partitions(dataset.table, dataset.clock, move.periods)
-            with warehouse.transaction(lock) as tx:
+            marked = bool(begun.early) and not warehouse.rereads  # the engine reads no row again
+            with warehouse.transaction(lock, control_only=marked) as tx:
                 act = begun.enter(tx)
                 for step in begun.late:
                     self.observe(move, step)
@@ -115,6 +123,7 @@ class Runner:
             begun.end()
             if isinstance(error, ConflictError) and not warehouse.rereads:
                 self._in_turn.add(dataset.name)
+                self.conflicted(begun)
             failure = self._settle(move, begun.intent, error)
             if failure is error:
                 raise

@@ -49,9 +49,13 @@ class Unload(Act):
         super().enter(tx)
         if tx.columns(self.dataset.table) != self.columns:
             raise ConflictError(f"the columns of {self.dataset.table} have just changed")
-        tx.check_deletable(self.dataset.table)
         if not self.ports.warehouse.rereads:
             tx.go_on_from(self.seen)
+
+    def begin(self) -> None:
+        """Mark the rows of the snapshot, where the fence will not read them again."""
+        if not self.ports.warehouse.rereads:
+            self.tx.mark(self.dataset.table)
 
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""

@@ -83,6 +83,10 @@ class AttachedTransaction(ABC):
     def take(self, table: TableName, condition: str, rows: int) -> None:  # noqa: B027
         """See `warehouse.base.Transaction`: what the engine has itself needs no copy."""
 
+    def mark(self, table: TableName) -> None:
+        """See `warehouse.base.Transaction`."""
+        raise NotImplementedError(f"the fence of {table} reads rows again")
+
     def go_on_from(self, earlier: Transaction) -> None:
         """See `warehouse.base.Transaction`."""
         raise NotImplementedError(f"the fence of {self.alias} reads rows again")

@@ -70,10 +70,23 @@ class Transaction(Protocol):
         """
         ...
 
-    def go_on_from(self, earlier: Transaction) -> None:
-        """Delete no other rows than an earlier snapshot, still open, has taken, as they were then.
+    def mark(self, table: TableName) -> None:
+        """Remember which rows the table has at this snapshot, before any of them is read.
 
         Only where the warehouse's fence does not read rows again.
+
+        Raises:
+            ConflictError: they cannot be told from rows that come later.
+
+        """
+        ...
+
+    def go_on_from(self, earlier: Transaction) -> None:
+        """Delete no other rows than an earlier snapshot, still open, has marked, as they were then.
+
+        Raises:
+            ConflictError: that snapshot is gone.
+
         """
         ...
 

@@ -1,7 +1,7 @@
 """A PostgreSQL database as the warehouse: many processes at a time.
 
-Rows are read by DuckDB's postgres extension, on the snapshot of the transaction (REPEATABLE READ)
-that deletes them. What changes many rows runs on the server itself.
+Rows are read by DuckDB's postgres extension at one snapshot (REPEATABLE READ). What changes many
+rows runs on the server itself, and deletes none that was not read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .attached import AttachedTransaction, AttachedWarehouse, assigned
 from .base import Transaction
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
-from .postgres_connection import Connection, prepared
+from .postgres_connection import LOCK_TIMEOUT, Connection, prepared, waits_for_ever
 from .postgres_types import (
     Misread,
     compared_otherwise,
@@ -67,14 +67,20 @@ class PostgresWarehouse(AttachedWarehouse):
         self.name = server.database
         self._wait = wait
         engine.attach_postgres(server, self.looking, read_only=True)
+        session = engine.session()
+        try:
+            asked = Connection(session, self.looking)
+            self._first = tuple(prepared(asked, server.where))
+            for_ever = waits_for_ever(asked)
+        finally:
+            session.close()
+        if for_ever:  # a query is read by several connections: each of them has to know
+            server = server.set(f"lock_timeout={LOCK_TIMEOUT}")
+            engine.detach(self.looking)
+            engine.attach_postgres(server, self.looking, read_only=True)
         if not read_only:
             self.alias = f"{self.looking}_writing"
             engine.attach_postgres(server, self.alias, read_only=False)
-        session = engine.session()
-        try:
-            self._first = tuple(prepared(Connection(session, self.looking), server.where))
-        finally:
-            session.close()
 
     @contextmanager
     def transaction(
@@ -139,7 +145,7 @@ class PostgresWarehouse(AttachedWarehouse):
         super()._enter(session, alias, anew=anew)
 
     def _transaction(self, session: DuckDBSession, alias: str) -> PostgresTransaction:
-        transaction = PostgresTransaction(session, alias)
+        transaction = PostgresTransaction(session, alias, self.looking)
         if alias == self.alias:
             for statement in self._first:
                 transaction.run(statement)
@@ -149,12 +155,13 @@ class PostgresWarehouse(AttachedWarehouse):
 class PostgresTransaction(Connection, AttachedTransaction):
     """See `warehouse.base.Transaction`."""
 
-    def __init__(self, session: DuckDBSession, alias: str) -> None:
+    def __init__(self, session: DuckDBSession, alias: str, looking: str) -> None:
         super().__init__(session, alias)
+        self._beside = Connection(session, looking)
         self._held: dict[TableName, str] = {}
         self._tests: dict[TableName, tuple[Misread, ...]] = {}
-        self._oldest = ""
-        self._seen = ""
+        self._marked = ""
+        self._only = ""
 
     def commit(self) -> None:
         """Commit; a transaction that the server has given up is an error here, not a success."""
@@ -214,10 +221,6 @@ class PostgresTransaction(Connection, AttachedTransaction):
 
         Reading is what takes longest. Rows that the engine has misread are not deleted.
         """
-        # Before any row is read: what this and all transactions before it did, they did before.
-        self._oldest = self.native("SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text")[0][
-            0
-        ]
         self._tests[table] = tuple(misread(catalog.columns(self.native, table)))
         if rows > HELD_ROWS:
             return
@@ -226,26 +229,36 @@ class PostgresTransaction(Connection, AttachedTransaction):
             f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
         )
         self._held[table] = held
+        self._check_read(table)
         self._tests[table] = self._suspected(held, self._tests[table])
 
-    def go_on_from(self, earlier: Transaction) -> None:
+    def mark(self, table: TableName) -> None:
         """See `warehouse.base.Transaction`: a row has the number of the transaction that wrote it.
 
-        A row that was written before all those that were at work when the earlier snapshot was
-        taken was there then, and is no other one now. Where that cannot be told (a row that is a
-        billion transactions old, or newer than somebody who is still at work) it stays.
+        A row that was written before all that were at work when the snapshot was taken (its xmin)
+        was there then, and is no other one now. Where that cannot be told (a row that is 2 billion
+        transactions old, or newer than somebody who is still at work) it is not deleted.
+        """
+        kept = catalog.kept(self.native, table)
+        if not (kept.numbered and kept.relations):
+            raise ConflictError(f"rows of {table} are kept elsewhere, or not as tables have them")
+        self._marked = (
+            f" AND tableoid IN ({', '.join(kept.relations)}) "
+            f"AND pg_catalog.age(xmin) > pg_catalog.age('{kept.oldest}'::xid)"
+        )
 
-        Raises:
-            ConflictError: the earlier snapshot is gone, and perhaps what the server knew then.
+    def go_on_from(self, earlier: Transaction) -> None:
+        """See `warehouse.base.Transaction`.
 
+        A server that has failed since may have lost commits, and give their numbers again: the
+        earlier snapshot would be gone as well.
         """
         assert isinstance(earlier, PostgresTransaction)
         try:
             earlier.native("SELECT 1")
-        except StorageError as error:  # who has lost his last commits gives their numbers again
-            raise ConflictError("the server was started anew since the rows were read") from error
-        self._tests = earlier._tests
-        self._seen = f" AND pg_catalog.age(xmin) > pg_catalog.age('{earlier._oldest}'::xid)"
+        except StorageError as error:
+            raise ConflictError("the server has ended the snapshot of the copy") from error
+        self._tests, self._only = earlier._tests, earlier._marked
 
     def scattered(self, table: TableName, condition: str, column: str) -> bool:
         """See `warehouse.base.Transaction`; of rows that are not held it cannot be told."""
@@ -265,9 +278,22 @@ class PostgresTransaction(Connection, AttachedTransaction):
 
     def delete(self, table: TableName, condition: str) -> int:
         """Delete the rows on the server; through the engine it takes five times as long."""
+        self.run(f"LOCK TABLE {name_of(table)} IN ROW EXCLUSIVE MODE")
+        self._check_changed(table)
         there = "".join(f" AND ({test.is_it}) IS NOT TRUE" for test in self._tests.get(table, ()))
-        condition = f"({condition}){self._seen}{there}"
+        condition = f"({condition}){self._only}{there}"
         return self._counted(table, f"DELETE FROM {name_of(table)} WHERE {condition}")
+
+    def _check_changed(self, table: TableName) -> None:
+        """Check that nobody has changed the table itself since the snapshot; nobody can any more.
+
+        This transaction's snapshot would not tell: another one is asked.
+        """
+        now = self._beside.native
+        if found := catalog.obstacle(now, table):
+            raise SchemaError(found.what, hint=found.hint)
+        if catalog.columns(now, table) != catalog.columns(self.native, table):
+            raise ConflictError(f"the columns of {table} have just changed")
 
     def update(self, table: TableName, changes: NewValues, condition: str) -> int:
         """Give rows new values on the server, which knows its own types best."""
@@ -307,6 +333,22 @@ class PostgresTransaction(Connection, AttachedTransaction):
                     f"{count} rows of {table} cannot be moved: {test.what}",
                     hint="Nothing was moved. Mend the values, then run the same command again.",
                 )
+
+    def _check_read(self, table: TableName) -> None:
+        """Check that the engine has read the columns of this snapshot.
+
+        What it knows of tables, all sessions share: another one may have looked before a change.
+        """
+        read = self.session.execute(f"DESCRIBE {self._held[table]}")
+        expected = {column.name: column.type for column in self.columns(table)}
+        found = {name: type_ for name, type_, *_ in read}
+        odd = [
+            name
+            for name, type_ in found.items()
+            if expected.get(name) != type_ and not type_.startswith("ENUM")
+        ]
+        if odd or found.keys() != expected.keys():
+            raise ConflictError(f"the columns of {table} have just changed")
 
     def _suspected(self, held: str, tests: Sequence[Misread]) -> tuple[Misread, ...]:
         """Return the tests of those columns in which the engine has read what it would."""

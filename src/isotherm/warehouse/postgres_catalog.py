@@ -119,6 +119,37 @@ def partial(native: Native) -> Mapping[tuple[str, str], Sequence[TableName]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a table has its rows, and which of them a snapshot has.
+
+    Attributes:
+        oldest: The number of the oldest transaction that was at work when the snapshot was taken.
+        relations: The oids of the table and its partitions, those that have rows.
+        numbered: Whether each of their rows has the number of the transaction that wrote it.
+
+    """
+
+    oldest: str
+    relations: tuple[str, ...]
+    numbered: bool
+
+
+def kept(native: Native, table: TableName) -> Kept:
+    """Return where a table has its rows at this snapshot; nobody renames it while that is open."""
+    native(f"SELECT count(*) AS none FROM (SELECT FROM {name_of(table)} LIMIT 0) AS nothing")
+    ((oldest, relations, numbered),) = native(
+        f"WITH RECURSIVE family AS (SELECT {regclass(table)} AS oid UNION ALL "
+        "SELECT inhrelid FROM pg_inherits JOIN family ON inhparent = family.oid) "
+        "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text AS oldest, "
+        "coalesce(string_agg(c.oid::text, ' '), '') AS relations, "
+        "coalesce(bool_and(relkind = 'r' AND amname = 'heap'), true) AS numbered "
+        "FROM family JOIN pg_class c ON c.oid = family.oid LEFT JOIN pg_am a ON a.oid = relam "
+        "WHERE relkind <> 'p'"
+    )
+    return Kept(oldest, tuple(relations.split()), numbered)
+
+
 def obstacle(native: Native, table: TableName) -> Obstacle | None:
     """Say why rows of a table must not be moved: what it is, or what would happen with them."""
     rows = native(_OBSTACLES.format(table=regclass(table)))

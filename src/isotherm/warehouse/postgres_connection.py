@@ -11,7 +11,7 @@ from ..model.errors import StorageError
 from .attached import translated
 
 LOCK_TIMEOUT = "30s"
-"""How long a move waits for another's locks, where the role or the database does not say."""
+"""How long to wait for another's locks, where the role, the database or the URL does not say."""
 
 
 class Connection:
@@ -34,6 +34,12 @@ class Connection:
             self.session.execute(f"CALL postgres_execute({text(self.alias)}, {text(sql)})")
 
 
+def waits_for_ever(server: Connection) -> bool:
+    """Say whether the server lets a statement wait for locks without end."""
+    found = server.native("SELECT current_setting('lock_timeout') AS lock_timeout")
+    return bool(found == [("0",)])
+
+
 def prepared(server: Connection, where: str) -> Iterator[str]:
     """Yield what every writing transaction begins with.
 
@@ -41,10 +47,9 @@ def prepared(server: Connection, where: str) -> Iterator[str]:
         StorageError: the server is none that rows can be kept on.
 
     """
-    settings = ("lock_timeout", "synchronous_commit", "server_encoding")
-    listed = ", ".join(f"current_setting('{name}') AS {name}" for name in settings)
-    ((timeout, durable, encoding, standby, schemas),) = server.native(
-        f"SELECT {listed}, pg_is_in_recovery() AS standby, "
+    ((durable, encoding, standby, schemas),) = server.native(
+        "SELECT current_setting('synchronous_commit') AS durable, "
+        "current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby, "
         "(SELECT count(*) FROM pg_namespace WHERE nspname = 'public') AS public"
     )
     if standby:
@@ -63,7 +68,5 @@ def prepared(server: Connection, where: str) -> Iterator[str]:
             f"the database at {where} has no schema public, in which unqualified names are",
             hint="Make it: CREATE SCHEMA public",
         )
-    if timeout == "0":
-        yield f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
     if durable == "off":  # else the server may lose a commit after its objects were removed
         yield "SET LOCAL synchronous_commit = on"
