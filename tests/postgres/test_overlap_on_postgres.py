@@ -297,9 +297,10 @@ def test_a_column_that_comes_with_values_before_the_rows_are_deleted_is_moved_to
 
 @pytest.mark.parametrize("step", [Step.VERIFY, Step.BEGIN, Step.DELETE])
 def test_another_table_of_the_same_name_keeps_its_rows(
-    lake: Lake, own: PostgresServer, url: str, other: Connection, step: Step
+    make_lake: MakeLake, own: PostgresServer, url: str, other: Connection, step: Step
 ) -> None:
     """It is older than the copy, and has as many rows."""
+    lake = make(make_lake, warehouse=url, at_once=1)
     other.execute("CREATE TABLE trips_new AS SELECT pickup, id + 1000 AS id FROM trips")
 
     def swap() -> None:
