@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
@@ -253,12 +254,12 @@ class PostgresTransaction(Connection, AttachedTransaction):
         A server that has failed since may have lost commits, and give their numbers again: the
         earlier snapshot would be gone as well.
         """
-        assert isinstance(earlier, PostgresTransaction)
+        before = cast("PostgresTransaction", earlier)
         try:
-            earlier.native("SELECT 1")
+            before.native("SELECT 1")
         except StorageError as error:
             raise ConflictError("the server has ended the snapshot of the copy") from error
-        self._tests, self._only = earlier._tests, earlier._marked
+        self._tests, self._only = before._tests, before._marked
 
     def scattered(self, table: TableName, condition: str, column: str) -> bool:
         """See `warehouse.base.Transaction`; of rows that are not held it cannot be told."""
