@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+import duckdb
+
 from ..engine.connecting import connecting
 from ..engine.duckdb import DuckDBEngine, DuckDBSession
 from ..engine.sql import listed, quote, text
@@ -23,7 +25,7 @@ from ..model.period import Period
 from ..model.schema import Column
 from . import partitions
 from . import postgres_catalog as catalog
-from .attached import AttachedTransaction, AttachedWarehouse, assigned
+from .attached import AttachedTransaction, AttachedWarehouse, assigned, conflict
 from .base import Transaction
 from .lease import application, held
 from .postgres_catalog import name_of, regclass
@@ -226,9 +228,11 @@ class PostgresTransaction(Connection, AttachedTransaction):
         if rows > HELD_ROWS:
             return
         held = quote("temp", f"isotherm_held_{secrets.token_hex(4)}")
-        self.session.execute(
-            f"CREATE TEMP TABLE {held} AS SELECT * FROM {self.relation(table)} WHERE {condition}"
-        )
+        rows_of = f"SELECT * FROM {self.relation(table)} WHERE {condition}"
+        try:
+            self.session.execute(f"CREATE TEMP TABLE {held} AS {rows_of}")
+        except duckdb.CatalogException as error:  # what all sessions know is being looked up anew
+            raise conflict(error) from error
         self._held[table] = held
         self._check_read(table)
         self._tests[table] = self._suspected(held, self._tests[table])
