@@ -151,3 +151,17 @@ def running() -> Iterator[PostgresServer]:
 def postgres(shared: Shared) -> PostgresServer:
     """Return the PostgreSQL of all tests."""
     return shared.get("postgres", running)
+
+
+@pytest.fixture(scope="session")
+def quiet() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL on which nobody is at work but the test, in none of its databases."""
+    with running() as server:
+        yield server
+
+
+def run_sql_of(url: str, *statements: str) -> None:
+    """Run statements on a server, as somebody else."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[arg-type]

@@ -87,3 +87,18 @@ def events(lake: Lake) -> list[tuple[str, str]]:
 def nothing_is_left_behind(lake: Lake, *, but: tuple[str, ...] = ("nothing",)) -> None:
     assert ids(lake) == list(range(120))
     assert not [item for item in untidy(lake) if not item.startswith(but)]
+
+
+def once(at: tuple[str, Step], act: Callable[[], object]) -> Callable[[str, Step], None]:
+    """Return who does something the first time that a step comes."""
+    waiting = [act]
+
+    def watch(span: str, step: Step) -> None:
+        if (span, step) == at and waiting:
+            waiting.pop()()
+
+    return watch
+
+
+def copies(seen: Seen, span: str = MONTHS[1]) -> int:
+    return seen.count((span, Step.COPY))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -15,36 +15,28 @@ import stamina
 import isotherm
 from ageing import age, ids, tiers_of, untidy
 from conftest import MakeLake, run_sql
-from databases import PostgresServer, running
+from databases import PostgresServer, run_sql_of
 from isotherm.lake import Lake
 from isotherm.model.dataset import TableName
-from isotherm.model.errors import ConflictError, MovesFailed, SchemaError
+from isotherm.model.errors import ConflictError, MovesFailed
 from isotherm.model.schema import Column
-from isotherm.moves.runner import Runner
 from isotherm.plan.plan import Kind
 from isotherm.plan.steps import Step, steps
-from isotherm.warehouse import postgres as warehouse
 from overlapping import (
     EARLY,
     MONTHS,
     SECONDS,
-    Seen,
     apply,
+    copies,
     held_back,
     make,
     nothing_is_left_behind,
+    once,
 )
 from turns import in_turn
 
 TRIPS = TableName("public", "trips")
 Connection = psycopg.Connection[tuple[object, ...]]
-
-
-def run_sql_of(url: str, *statements: str) -> None:
-    """Run statements on a server, as somebody else."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -54,16 +46,9 @@ def _no_waiting() -> Iterator[None]:
     stamina.set_testing(False)
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[PostgresServer]:
-    """Start a server on which nobody is at work but the test, in none of its databases."""
-    with running() as server:
-        yield server
-
-
 @pytest.fixture
-def url(own: PostgresServer) -> str:
-    return own.database()
+def url(quiet: PostgresServer) -> str:
+    return quiet.database()
 
 
 @pytest.fixture
@@ -72,25 +57,10 @@ def lake(make_lake: MakeLake, url: str) -> Lake:
 
 
 @pytest.fixture
-def other(own: PostgresServer, url: str) -> Iterator[Connection]:
+def other(quiet: PostgresServer, url: str) -> Iterator[Connection]:
     """Somebody else at the same database."""
-    with own.connect(url) as connection:
+    with quiet.connect(url) as connection:
         yield connection
-
-
-def once(at: tuple[str, Step], act: Callable[[], object]) -> Callable[[str, Step], None]:
-    """Return who does something the first time that a step comes."""
-    waiting = [act]
-
-    def watch(span: str, step: Step) -> None:
-        if (span, step) == at and waiting:
-            waiting.pop()()
-
-    return watch
-
-
-def copies(seen: Seen, span: str = MONTHS[1]) -> int:
-    return seen.count((span, Step.COPY))
 
 
 def test_the_next_month_is_copied_while_one_is_committed(lake: Lake) -> None:
@@ -133,7 +103,7 @@ def test_what_is_written_after_the_copy_is_never_deleted(
 ) -> None:
     """As many rows may be there as before, and even the same ones."""
     if not held:
-        monkeypatch.setattr(warehouse, "HELD_ROWS", 0)
+        monkeypatch.setattr("isotherm.warehouse.postgres_transaction.HELD_ROWS", 0)
     seen = apply(lake, once((MONTHS[1], step), lambda: other.execute(write)))
     assert copies(seen) == attempts
     assert ids(lake) == rows
@@ -149,13 +119,13 @@ def test_what_is_written_after_the_copy_is_never_deleted(
 def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
     lake: Lake,
     other: Connection,
-    own: PostgresServer,
+    quiet: PostgresServer,
     url: str,
     commits: Step,
     nested: bool,
 ) -> None:
     """What is written behind a savepoint has a number that no snapshot tells of."""
-    with own.connect(url) as writer:
+    with quiet.connect(url) as writer:
         writer.autocommit = False
         writer.execute("SELECT pg_current_xact_id()")
         other.execute("UPDATE trips SET id = id WHERE id = 119")
@@ -178,10 +148,10 @@ def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
 
 
 def test_rows_that_cannot_be_told_from_newer_ones_are_copied_in_their_turn(
-    lake: Lake, own: PostgresServer, url: str
+    lake: Lake, quiet: PostgresServer, url: str
 ) -> None:
     """Somebody is at work since before they were written: that costs one more copy, once."""
-    with own.connect(url) as oldest:
+    with quiet.connect(url) as oldest:
         oldest.autocommit = False
         oldest.execute("SELECT pg_current_xact_id()")
         run_sql(lake, "UPDATE trips SET id = id")
@@ -205,13 +175,13 @@ def test_frozen_rows_are_old_ones(lake: Lake, other: Connection) -> None:
     ["ALTER TABLE trips ALTER id TYPE bigint", "TRUNCATE trips", "VACUUM FULL trips"],
 )
 def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
-    lake: Lake, own: PostgresServer, url: str, change: str
+    lake: Lake, quiet: PostgresServer, url: str, change: str
 ) -> None:
     """Who waits for a reader keeps later writers waiting: were we both, nobody would go on."""
     came = threading.Event()
 
     def wait_for_the_table() -> None:
-        with own.connect(url) as connection:
+        with quiet.connect(url) as connection:
             connection.execute("SET lock_timeout = 0")
             came.set()
             connection.execute(change)  # type: ignore[arg-type]
@@ -235,161 +205,16 @@ def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
     assert not untidy(lake)
 
 
-@pytest.mark.parametrize("step", [Step.BEGIN, Step.DELETE])
-@pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "in its turn"])
-@pytest.mark.parametrize(
-    "change",
-    [
-        "CREATE TRIGGER noting BEFORE DELETE ON trips FOR EACH ROW EXECUTE FUNCTION noted()",
-        "ALTER TABLE child ADD FOREIGN KEY (id) REFERENCES trips ON DELETE CASCADE",
-    ],
-    ids=["trigger", "foreign key"],
-)
-def test_what_would_happen_with_the_rows_may_come_after_the_copy(
-    lake: Lake,
-    other: Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    change: str,
-    ahead: bool,
-    step: Step,
-) -> None:
-    """It forbids the move all the same, though the transaction's snapshot knows nothing of it."""
-    if not ahead:
-        monkeypatch.setattr(Runner, "order", lambda _, move: steps(move.kind, ahead=False))
-    other.execute(
-        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
-    )
-    other.execute("ALTER TABLE trips ADD PRIMARY KEY (id)")
-    other.execute("CREATE TABLE child AS SELECT id FROM trips WHERE id BETWEEN 31 AND 60")
-    with pytest.raises(MovesFailed) as failed:
-        apply(lake, once((MONTHS[1], step), lambda: other.execute(change)))  # type: ignore[arg-type]
-    assert all(isinstance(e, SchemaError) for e in failed.value.applied.failures.values())
-    assert other.execute("SELECT count(*) FROM child").fetchall() == [(30,)]
-    assert ids(lake) == list(range(120))
-
-
-def test_a_column_that_comes_with_values_before_the_rows_are_deleted_is_moved_too(
-    make_lake: MakeLake, own: PostgresServer, url: str
-) -> None:
-    """Who waits for the copy's snapshot gets the table before the rows are deleted."""
-    lake = make(make_lake, warehouse=url, at_once=1)
-
-    def add() -> None:
-        with own.connect(url) as connection:
-            connection.execute("SET lock_timeout = 0")
-            connection.execute("ALTER TABLE trips ADD COLUMN tip integer DEFAULT 7")
-
-    adding = threading.Thread(target=add)
-
-    def watch(span: str, step: Step) -> None:
-        if (span, step) == (MONTHS[1], Step.VERIFY) and not adding.ident:
-            adding.start()
-            adding.join(0.3)
-        if (span, step) == (MONTHS[1], Step.DELETE):
-            adding.join(SECONDS)
-
-    seen = apply(lake, watch)
-    assert copies(seen) == 2
-    april = "SELECT count(*) FROM trips WHERE tip = 7 AND pickup >= '2018-04-01'"
-    assert lake.sql(april).fetchall() == [(89,)]
-    nothing_is_left_behind(lake)
-
-
-@pytest.mark.parametrize("step", [Step.VERIFY, Step.BEGIN, Step.DELETE])
-def test_another_table_of_the_same_name_keeps_its_rows(
-    make_lake: MakeLake, own: PostgresServer, url: str, other: Connection, step: Step
-) -> None:
-    """It is older than the copy, and has as many rows."""
-    lake = make(make_lake, warehouse=url, at_once=1)
-    other.execute("CREATE TABLE trips_new AS SELECT pickup, id + 1000 AS id FROM trips")
-
-    def swap() -> None:
-        with own.connect(url) as connection:
-            connection.execute("SET lock_timeout = 0")
-            connection.execute(
-                "BEGIN; ALTER TABLE trips RENAME TO trips_old; "
-                "ALTER TABLE trips_new RENAME TO trips; COMMIT"
-            )
-
-    swapping = threading.Thread(target=swap)
-
-    def begin() -> None:
-        swapping.start()
-        swapping.join(0.3)
-
-    with suppress(MovesFailed):
-        apply(lake, once((MONTHS[1], step), begin))
-    swapping.join(SECONDS)
-    age(lake)
-    march, others = list(range(31)), list(range(1000, 1120))
-    assert ids(lake) in (others, [*march, *others])  # where it had left before
-    assert not untidy(lake)
-
-
-def test_a_partition_that_comes_with_old_rows_keeps_them(make_lake: MakeLake, url: str) -> None:
-    lake = make(make_lake, warehouse=url, table=False)
-    run_sql_of(
-        url,
-        "CREATE TABLE trips (pickup timestamp, id int) PARTITION BY RANGE (pickup)",
-        "CREATE TABLE p1 PARTITION OF trips FOR VALUES FROM ('2018-01-01') TO ('2018-04-30')",
-        "CREATE TABLE p3 PARTITION OF trips FOR VALUES FROM ('2018-05-01') TO ('2019-04-30')",
-        "INSERT INTO trips SELECT TIMESTAMP '2018-03-01' + i * INTERVAL '1 day', i "
-        "FROM generate_series(0, 119) t(i) WHERE i <> 60",
-        "CREATE TABLE p2 (pickup timestamp, id int)",
-        "INSERT INTO p2 VALUES ('2018-04-30', 60)",
-    )
-
-    def attach() -> None:
-        run_sql_of(
-            url,
-            "DELETE FROM trips WHERE id = 40",
-            "ALTER TABLE trips ATTACH PARTITION p2 "
-            "FOR VALUES FROM ('2018-04-30') TO ('2018-05-01')",
-        )
-
-    apply(lake, once((MONTHS[1], Step.BEGIN), attach))
-    age(lake)
-    assert ids(lake) == [*range(40), *range(41, 120)]
-    assert not untidy(lake)
-
-
-def test_rows_of_another_server_are_not_told_apart_by_their_numbers(
-    make_lake: MakeLake, own: PostgresServer, url: str
-) -> None:
-    far = own.database()
-    lake = make(make_lake, warehouse=url, table=False)
-    run_sql_of(
-        far,
-        "CREATE TABLE far AS SELECT TIMESTAMP '2018-03-01' + i * INTERVAL '1 day' AS pickup, "
-        "i AS id FROM generate_series(0, 119) t(i)",
-    )
-    run_sql_of(
-        url,
-        "CREATE EXTENSION postgres_fdw",
-        "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS "
-        f"(host '127.0.0.1', port '{own.port}', dbname '{far.rpartition('/')[2]}')",
-        "CREATE USER MAPPING FOR postgres SERVER far "
-        "OPTIONS (user 'postgres', password_required 'false')",
-        "CREATE TABLE trips (pickup timestamp, id int) PARTITION BY RANGE (pickup)",
-        "CREATE FOREIGN TABLE p1 PARTITION OF trips "
-        "FOR VALUES FROM ('2018-01-01') TO ('2019-04-30') SERVER far OPTIONS (table_name 'far')",
-    )
-    seen = apply(lake)
-    last = [step for span, step in seen if span == MONTHS[-1]]
-    assert last == list(steps(Kind.UNLOAD, ahead=False))
-    assert ids(lake) == list(range(120))
-
-
 def test_who_waits_for_one_snapshot_does_not_keep_the_others_for_ever(
-    lake: Lake, own: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, quiet: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot that has read its rows holds a lock, for which another one's reading may wait."""
-    monkeypatch.setattr(warehouse, "LOCK_TIMEOUT", "500ms")
+    monkeypatch.setattr("isotherm.warehouse.postgres.LOCK_TIMEOUT", "500ms")
     run_sql_of(url, f"ALTER DATABASE {url.rpartition('/')[2]} RESET lock_timeout")
     came = threading.Event()
 
     def alter() -> None:
-        with own.connect(url) as connection:
+        with quiet.connect(url) as connection:
             connection.execute("ALTER TABLE trips ADD COLUMN extra integer")
 
     waiting = threading.Thread(target=alter)

@@ -194,7 +194,8 @@ class DuckDBSession:
                 return self.cursor.execute(written).fetchall()
             return self.cursor.execute(sql, list(params)).fetchall()
         except RuntimeError:  # a signal: the engine's other threads have not heard of it
-            self.cursor.interrupt()
+            with suppress(duckdb.ConnectionException):  # it was closed
+                self.cursor.interrupt()
             raise
 
     def copy(

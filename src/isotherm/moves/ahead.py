@@ -110,7 +110,7 @@ class Ahead:
         others = [
             id_
             for id_, begun in self._begun.items()
-            if begun is not met and begun.dataset.name == met.dataset.name
+            if id_ != met.move.id and begun.dataset.name == met.dataset.name
         ]
         self._give_up("a move of the dataset has met another writer", others)
 

@@ -131,14 +131,6 @@ class Act:
             raise ConflictError(f"what is there of {self.move.span} has just changed")
         self.tx = tx
 
-    def begin(self) -> None:
-        """Make ready to read on an earlier snapshot than that of the transaction that commits it.
-
-        Raises:
-            ConflictError: it cannot be read there.
-
-        """
-
     def locations(self) -> tuple[Location, ...]:
         """Return every object that may appear; none of them was ever used before."""
         return ()

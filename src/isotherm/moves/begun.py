@@ -111,7 +111,7 @@ class Begun:
             return self._made(tx)
         self._act.enter(tx)
         if not self._ports.warehouse.rereads:
-            # Others may wait for its lock on the table, and the transaction for them.
+            # Others may wait for its locks, and the transaction for them.
             self._snapshot.close()
         return self._act
 
@@ -131,7 +131,6 @@ class Begun:
 
     def _read(self, act: Act) -> None:
         with translated():
-            act.begin()
             for step in self.early:
                 if act.given_up.is_set():
                     return

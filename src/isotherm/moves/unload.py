@@ -52,13 +52,10 @@ class Unload(Act):
         if not self.ports.warehouse.rereads:
             tx.go_on_from(self.seen)
 
-    def begin(self) -> None:
-        """Mark the rows of the snapshot, where the fence will not read them again."""
-        if not self.ports.warehouse.rereads:
-            self.tx.mark(self.dataset.table)
-
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
+        if not self.ports.warehouse.rereads:
+            self.tx.mark(self.dataset.table)
         self.tx.check_deletable(self.dataset.table)
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)

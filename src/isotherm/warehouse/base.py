@@ -71,13 +71,10 @@ class Transaction(Protocol):
         ...
 
     def mark(self, table: TableName) -> None:
-        """Remember which rows the table has at this snapshot, before any of them is read.
+        """Remember where the table has its rows at this snapshot, before any of them is read.
 
-        Only where the warehouse's fence does not read rows again.
-
-        Raises:
-            ConflictError: they cannot be told from rows that come later.
-
+        Only where the warehouse's fence does not read rows again. From now on this transaction
+        deletes no row that lies elsewhere.
         """
         ...
 
@@ -85,7 +82,7 @@ class Transaction(Protocol):
         """Delete no other rows than an earlier snapshot, still open, has marked, as they were then.
 
         Raises:
-            ConflictError: that snapshot is gone.
+            ConflictError: that snapshot is gone, or was not what the engine has read.
 
         """
         ...

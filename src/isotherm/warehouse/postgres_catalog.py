@@ -125,7 +125,8 @@ class Kept:
 
     Attributes:
         oldest: The number of the oldest transaction that was at work when the snapshot was taken.
-        relations: The oids of the table and its partitions, those that have rows.
+        relations: The oids of the table and its partitions, those that have rows; none if there is
+            no such table.
         numbered: Whether each of their rows has the number of the transaction that wrote it.
 
     """
@@ -135,8 +136,19 @@ class Kept:
     numbered: bool
 
 
+INCARNATION = (
+    "SELECT pg_postmaster_start_time()::text AS since, coalesce(inet_server_addr()::text, '') AS at"
+)
+"""The query of what tells a server from another one that has taken its place."""
+
+
 def kept(native: Native, table: TableName) -> Kept:
-    """Return where a table has its rows at this snapshot; nobody renames it while that is open."""
+    """Return where a table has its rows at this snapshot; nobody renames it while that is open.
+
+    What is detached meanwhile, or attached, is not among them: they are those that are locked.
+    """
+    if native(f"SELECT {regclass(table)} IS NULL AS is_missing") == [(True,)]:
+        return Kept("", (), numbered=False)
     native(f"SELECT count(*) AS none FROM (SELECT FROM {name_of(table)} LIMIT 0) AS nothing")
     ((oldest, relations, numbered),) = native(
         f"WITH RECURSIVE family AS (SELECT {regclass(table)} AS oid UNION ALL "
@@ -145,7 +157,8 @@ def kept(native: Native, table: TableName) -> Kept:
         "coalesce(string_agg(c.oid::text, ' '), '') AS relations, "
         "coalesce(bool_and(relkind = 'r' AND amname = 'heap'), true) AS numbered "
         "FROM family JOIN pg_class c ON c.oid = family.oid LEFT JOIN pg_am a ON a.oid = relam "
-        "WHERE relkind <> 'p'"
+        "WHERE relkind <> 'p' AND c.oid IN (SELECT relation FROM pg_locks "
+        "WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted)"
     )
     return Kept(oldest, tuple(relations.split()), numbered)
 
@@ -175,6 +188,9 @@ SELECT kind, name, place FROM (
     SELECT 'children', inhrelid::regclass::text, '', 2
     FROM top JOIN pg_inherits ON inhparent = oid WHERE relkind = 'r'
     UNION ALL
+    SELECT 'foreign', c.oid::regclass::text, '', 2
+    FROM pg_class c JOIN family ON c.oid = family.oid WHERE relkind = 'f'
+    UNION ALL
     SELECT 'key', conname::text, conrelid::regclass::text, 3
     FROM pg_constraint JOIN family ON confrelid = family.oid
     WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
@@ -193,6 +209,11 @@ _WORDS = {
     "children": (
         "{name} inherits from it, and its own columns would be lost",
         "Make it a partitioned table, or end it: ALTER TABLE {name} NO INHERIT ...",
+    ),
+    "foreign": (
+        "its partition {name} lies on another server, whose deletion would not be of one piece "
+        "with the rest",
+        "Detach it: ALTER TABLE ... DETACH PARTITION {name}",
     ),
     "key": (
         "with them the foreign key {name} would delete or change rows of {where}",
