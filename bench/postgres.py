@@ -18,9 +18,9 @@ from .ratio import Ratio
 from .servers import running
 
 MONTH = 2_000_000
-MONTHS = 5
+MONTHS = 9
 """The first warms both sides up and does not count."""
-CALLS = (range(1, 3), range(3, MONTHS))
+CALLS = (range(1, 5), range(5, MONTHS))
 """The months that one apply each unloads."""
 CONFIG = data.CONFIG.format(period="month").replace("main.trips", "public.trips")
 
