@@ -18,6 +18,7 @@ from ..model.part import Digest
 from ..model.schema import Column
 from . import filters
 from .base import Row
+from .failures import Failure, failure
 from .sql import quote, text, with_values
 
 if TYPE_CHECKING:
@@ -177,10 +178,10 @@ class DuckDBSession:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self.cursor = cursor
-        cursor.execute("SET TimeZone = 'UTC'")
         self._when_closed: Callable[[], None] | None = None
         self._beside: WeakSet[DuckDBSession] = WeakSet()
         self._lock = threading.Lock()
+        self.execute("SET TimeZone = 'UTC'")
 
     def when_closed(self, act: Callable[[], None]) -> None:
         """Have something done when the cursor is given up."""
@@ -193,10 +194,12 @@ class DuckDBSession:
             if written is not None:
                 return self.cursor.execute(written).fetchall()
             return self.cursor.execute(sql, list(params)).fetchall()
-        except RuntimeError:  # a signal: the engine's other threads have not heard of it
+        except RuntimeError as error:
+            if failure(error) is not Failure.STOPPED:
+                raise
             with suppress(duckdb.ConnectionException):  # it was closed
-                self.cursor.interrupt()
-            raise
+                self.cursor.interrupt()  # the engine's other threads have not heard of the signal
+            raise KeyboardInterrupt from error
 
     def copy(
         self,
