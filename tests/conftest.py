@@ -19,6 +19,7 @@ pytest_plugins = (
     "sharing",
     "servers",
     "databases",
+    "overlapping",
     "spark_servers",
     "aged",
     "command_line",

@@ -26,6 +26,7 @@ SETTINGS = {
     "log_min_messages": "fatal",
 }
 LOCK_TIMEOUT = "300ms"
+Connection = psycopg.Connection[tuple[object, ...]]
 DEBIAN = Path("/usr/lib/postgresql")
 
 
@@ -165,3 +166,16 @@ def run_sql_of(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def url(quiet: PostgresServer) -> str:
+    """Return the URL of a database of its own there."""
+    return quiet.database()
+
+
+@pytest.fixture
+def other(quiet: PostgresServer, url: str) -> Iterator[Connection]:
+    """Somebody else at the same database."""
+    with quiet.connect(url) as connection:
+        yield connection

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+
+import pytest
+import stamina
 
 from ageing import Clock, ids, plan_of, policy, untidy
 from conftest import MakeLake, run_sql
@@ -102,3 +105,17 @@ def once(at: tuple[str, Step], act: Callable[[], object]) -> Callable[[str, Step
 
 def copies(seen: Seen, span: str = MONTHS[1]) -> int:
     return seen.count((span, Step.COPY))
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    """Let a move that has met another writer be run again at once."""
+    stamina.set_testing(True, attempts=3)
+    yield
+    stamina.set_testing(False)
+
+
+@pytest.fixture
+def on_postgres(make_lake: MakeLake, url: str) -> Lake:
+    """Return a lake on a PostgreSQL of the test's own, with a move for each month."""
+    return make(make_lake, warehouse=url)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 
-import psycopg
 import pytest
-import stamina
 
 from ageing import age, ids, untidy
 from conftest import MakeLake
-from databases import PostgresServer, run_sql_of
+from databases import Connection, PostgresServer, run_sql_of
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, SchemaError
 from isotherm.moves.runner import Runner
@@ -28,31 +25,7 @@ from overlapping import (
     once,
 )
 
-Connection = psycopg.Connection[tuple[object, ...]]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    stamina.set_testing(True, attempts=3)
-    yield
-    stamina.set_testing(False)
-
-
-@pytest.fixture
-def url(quiet: PostgresServer) -> str:
-    return quiet.database()
-
-
-@pytest.fixture
-def lake(make_lake: MakeLake, url: str) -> Lake:
-    return make(make_lake, warehouse=url)
-
-
-@pytest.fixture
-def other(quiet: PostgresServer, url: str) -> Iterator[Connection]:
-    """Somebody else at the same database."""
-    with quiet.connect(url) as connection:
-        yield connection
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 @pytest.mark.parametrize("step", [Step.BEGIN, Step.DELETE])
@@ -66,7 +39,7 @@ def other(quiet: PostgresServer, url: str) -> Iterator[Connection]:
     ids=["trigger", "foreign key"],
 )
 def test_what_would_happen_with_the_rows_may_come_after_the_copy(
-    lake: Lake,
+    on_postgres: Lake,
     other: Connection,
     monkeypatch: pytest.MonkeyPatch,
     change: str,
@@ -82,10 +55,10 @@ def test_what_would_happen_with_the_rows_may_come_after_the_copy(
     other.execute("ALTER TABLE trips ADD PRIMARY KEY (id)")
     other.execute("CREATE TABLE child AS SELECT id FROM trips WHERE id BETWEEN 31 AND 60")
     with pytest.raises(MovesFailed) as failed:
-        apply(lake, once((MONTHS[1], step), lambda: other.execute(change)))  # type: ignore[arg-type]
+        apply(on_postgres, once((MONTHS[1], step), lambda: other.execute(change)))  # type: ignore[arg-type]
     assert all(isinstance(e, SchemaError) for e in failed.value.applied.failures.values())
     assert other.execute("SELECT count(*) FROM child").fetchall() == [(30,)]
-    assert ids(lake) == list(range(120))
+    assert ids(on_postgres) == list(range(120))
 
 
 def test_a_column_that_comes_with_values_before_the_rows_are_deleted_is_moved_too(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
-import psycopg
 import pytest
-import stamina
 
 import isotherm
 from ageing import age, ids, tiers_of, untidy
-from conftest import MakeLake, run_sql
-from databases import PostgresServer, run_sql_of
+from conftest import run_sql
+from databases import Connection, PostgresServer, run_sql_of
 from isotherm.lake import Lake
 from isotherm.model.dataset import TableName
 from isotherm.model.errors import ConflictError, MovesFailed
@@ -29,48 +26,25 @@ from overlapping import (
     apply,
     copies,
     held_back,
-    make,
     nothing_is_left_behind,
     once,
 )
 from turns import in_turn
 
 TRIPS = TableName("public", "trips")
-Connection = psycopg.Connection[tuple[object, ...]]
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    stamina.set_testing(True, attempts=3)
-    yield
-    stamina.set_testing(False)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
-@pytest.fixture
-def url(quiet: PostgresServer) -> str:
-    return quiet.database()
-
-
-@pytest.fixture
-def lake(make_lake: MakeLake, url: str) -> Lake:
-    return make(make_lake, warehouse=url)
-
-
-@pytest.fixture
-def other(quiet: PostgresServer, url: str) -> Iterator[Connection]:
-    """Somebody else at the same database."""
-    with quiet.connect(url) as connection:
-        yield connection
-
-
-def test_the_next_month_is_copied_while_one_is_committed(lake: Lake) -> None:
+def test_the_next_month_is_copied_while_one_is_committed(on_postgres: Lake) -> None:
     """Rows that leave, and objects that change their tier: either would wait for ever if not."""
     for now in (EARLY, datetime(2019, 9, 1)):
-        lake.clock.now = now  # type: ignore[attr-defined]
+        on_postgres.clock.now = now  # type: ignore[attr-defined]
         late, early = (MONTHS[0], Step.COMMIT), (MONTHS[1], Step.VERIFY)
-        seen = apply(lake, held_back(late, early))
+        seen = apply(on_postgres, held_back(late, early))
         assert [span for span, step in seen if step is Step.COMMIT] == list(MONTHS)
-        nothing_is_left_behind(lake)
+        nothing_is_left_behind(on_postgres)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +66,7 @@ def test_the_next_month_is_copied_while_one_is_committed(lake: Lake) -> None:
     ids=["changed", "gone", "another in its place", "written anew", "more"],
 )
 def test_what_is_written_after_the_copy_is_never_deleted(
-    lake: Lake,
+    on_postgres: Lake,
     other: Connection,
     monkeypatch: pytest.MonkeyPatch,
     write: str,
@@ -104,20 +78,20 @@ def test_what_is_written_after_the_copy_is_never_deleted(
     """As many rows may be there as before, and even the same ones."""
     if not held:
         monkeypatch.setattr("isotherm.warehouse.postgres_transaction.HELD_ROWS", 0)
-    seen = apply(lake, once((MONTHS[1], step), lambda: other.execute(write)))
+    seen = apply(on_postgres, once((MONTHS[1], step), lambda: other.execute(write)))
     assert copies(seen) == attempts
-    assert ids(lake) == rows
-    assert set(tiers_of(lake).values()) == {"STANDARD"}
-    age(lake)  # what came late follows
-    assert ids(lake) == rows
-    assert not run_sql(lake, "FROM trips")
-    assert not untidy(lake)
+    assert ids(on_postgres) == rows
+    assert set(tiers_of(on_postgres).values()) == {"STANDARD"}
+    age(on_postgres)  # what came late follows
+    assert ids(on_postgres) == rows
+    assert not run_sql(on_postgres, "FROM trips")
+    assert not untidy(on_postgres)
 
 
 @pytest.mark.parametrize("commits", [Step.BEGIN, Step.DELETE])
 @pytest.mark.parametrize("nested", [False, True])
 def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
-    lake: Lake,
+    on_postgres: Lake,
     other: Connection,
     quiet: PostgresServer,
     url: str,
@@ -138,36 +112,36 @@ def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
             other.execute("DELETE FROM trips WHERE id = 40")
             writer.commit()
 
-        apply(lake, once((MONTHS[1], commits), as_many_as_before))
+        apply(on_postgres, once((MONTHS[1], commits), as_many_as_before))
     rows = [*range(40), *range(41, 120), 1000]
-    assert ids(lake) == rows
-    age(lake)
-    assert ids(lake) == rows
-    assert not run_sql(lake, "FROM trips")
-    assert not untidy(lake)
+    assert ids(on_postgres) == rows
+    age(on_postgres)
+    assert ids(on_postgres) == rows
+    assert not run_sql(on_postgres, "FROM trips")
+    assert not untidy(on_postgres)
 
 
 def test_rows_that_cannot_be_told_from_newer_ones_are_copied_in_their_turn(
-    lake: Lake, quiet: PostgresServer, url: str
+    on_postgres: Lake, quiet: PostgresServer, url: str
 ) -> None:
     """Somebody is at work since before they were written: that costs one more copy, once."""
     with quiet.connect(url) as oldest:
         oldest.autocommit = False
         oldest.execute("SELECT pg_current_xact_id()")
-        run_sql(lake, "UPDATE trips SET id = id")
-        seen = apply(lake)
+        run_sql(on_postgres, "UPDATE trips SET id = id")
+        seen = apply(on_postgres)
     assert copies(seen, MONTHS[0]) == 2
     assert [step for span, step in seen if span == MONTHS[-1]] == list(
         steps(Kind.UNLOAD, ahead=False)
     )
-    nothing_is_left_behind(lake)
+    nothing_is_left_behind(on_postgres)
 
 
-def test_frozen_rows_are_old_ones(lake: Lake, other: Connection) -> None:
+def test_frozen_rows_are_old_ones(on_postgres: Lake, other: Connection) -> None:
     other.execute("VACUUM (FREEZE) trips")
-    seen = apply(lake)
+    seen = apply(on_postgres)
     assert [copies(seen, month) for month in MONTHS] == [1] * len(MONTHS)
-    nothing_is_left_behind(lake)
+    nothing_is_left_behind(on_postgres)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +149,7 @@ def test_frozen_rows_are_old_ones(lake: Lake, other: Connection) -> None:
     ["ALTER TABLE trips ALTER id TYPE bigint", "TRUNCATE trips", "VACUUM FULL trips"],
 )
 def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
-    lake: Lake, quiet: PostgresServer, url: str, change: str
+    on_postgres: Lake, quiet: PostgresServer, url: str, change: str
 ) -> None:
     """Who waits for a reader keeps later writers waiting: were we both, nobody would go on."""
     came = threading.Event()
@@ -193,20 +167,20 @@ def test_who_waits_for_the_table_while_it_is_read_gets_it_when_it_is_read(
         assert came.wait(SECONDS)
 
     with suppress(MovesFailed):  # where a move had to wait for who waited
-        apply(lake, once((MONTHS[1], Step.VERIFY), begin))
+        apply(on_postgres, once((MONTHS[1], Step.VERIFY), begin))
     waiting.join(SECONDS)
     assert not waiting.is_alive()
-    age(lake)
-    left = ids(lake)
+    age(on_postgres)
+    left = ids(on_postgres)
     if change.startswith("TRUNCATE"):  # only months that had left before are still there
         assert left in ([], list(range(31)))
     else:
         assert left == list(range(120))
-    assert not untidy(lake)
+    assert not untidy(on_postgres)
 
 
 def test_who_waits_for_one_snapshot_does_not_keep_the_others_for_ever(
-    lake: Lake, quiet: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+    on_postgres: Lake, quiet: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot that has read its rows holds a lock, for which another one's reading may wait."""
     monkeypatch.setattr("isotherm.warehouse.postgres.LOCK_TIMEOUT", "500ms")
@@ -227,18 +201,21 @@ def test_who_waits_for_one_snapshot_does_not_keep_the_others_for_ever(
             waiting.join(0.3)
             came.set()
 
-    with isotherm.open(lake.config.file, clock=lake.clock) as again, suppress(MovesFailed):
+    with (
+        isotherm.open(on_postgres.config.file, clock=on_postgres.clock) as again,
+        suppress(MovesFailed),
+    ):
         apply(again, watch)
     waiting.join(SECONDS)
     assert not waiting.is_alive()
-    age(lake)
-    nothing_is_left_behind(lake)
+    age(on_postgres)
+    nothing_is_left_behind(on_postgres)
 
 
 def test_columns_that_the_engine_remembers_otherwise_are_not_read(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    on_postgres: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with lake.warehouse.snapshot() as tx:
+    with on_postgres.warehouse.snapshot() as tx:
         changed = (Column("pickup", "TIMESTAMP"), Column("id", "DOUBLE"))
         monkeypatch.setattr(type(tx), "columns", lambda *_: changed)
         with pytest.raises(ConflictError, match="have just changed"):
@@ -246,7 +223,7 @@ def test_columns_that_the_engine_remembers_otherwise_are_not_read(
 
 
 def test_what_was_read_on_a_snapshot_that_is_gone_is_read_again(
-    lake: Lake, other: Connection
+    on_postgres: Lake, other: Connection
 ) -> None:
     """The server may have been another one meanwhile, with other transactions of these numbers."""
     end = (
@@ -259,20 +236,20 @@ def test_what_was_read_on_a_snapshot_that_is_gone_is_read_again(
         if (span, step) == (MONTHS[-1], Step.BEGIN) and not ended:
             ended.extend(other.execute(end).fetchall())
 
-    seen = apply(lake, watch)
+    seen = apply(on_postgres, watch)
     assert ended
     assert copies(seen, MONTHS[-1]) == 2
-    nothing_is_left_behind(lake)
+    nothing_is_left_behind(on_postgres)
 
 
-def test_the_number_of_a_snapshot_is_of_what_it_reads(lake: Lake, other: Connection) -> None:
+def test_the_number_of_a_snapshot_is_of_what_it_reads(on_postgres: Lake, other: Connection) -> None:
     """What a snapshot is asked natively, and what the engine reads, is of the same moment."""
     number = "SELECT pg_current_snapshot()::text"
-    with lake.warehouse.snapshot() as tx:
+    with on_postgres.warehouse.snapshot() as tx:
         before = tx.native(number)  # type: ignore[attr-defined]
         other.execute("INSERT INTO trips VALUES ('2018-04-10', 1000)")
         count = tx.session.execute(f"SELECT count(*) FROM {tx.relation(TRIPS)}")
         assert count == [(120,)]
         assert tx.native(number) == before  # type: ignore[attr-defined]
-    with lake.warehouse.snapshot() as tx:
+    with on_postgres.warehouse.snapshot() as tx:
         assert tx.native(number) != before  # type: ignore[attr-defined]

@@ -49,13 +49,11 @@ class Unload(Act):
         super().enter(tx)
         if tx.columns(self.dataset.table) != self.columns:
             raise ConflictError(f"the columns of {self.dataset.table} have just changed")
-        if not self.ports.warehouse.rereads:
-            tx.go_on_from(self.seen)
+        tx.go_on_from(self.seen)
 
     def copy(self) -> None:
         """Write the rows of each period, with Iceberg's field ids."""
-        if not self.ports.warehouse.rereads:
-            self.tx.mark(self.dataset.table)
+        self.tx.mark(self.dataset.table)
         self.tx.check_deletable(self.dataset.table)
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)

@@ -73,13 +73,15 @@ class Transaction(Protocol):
     def mark(self, table: TableName) -> None:
         """Remember where the table has its rows at this snapshot, before any of them is read.
 
-        Only where the warehouse's fence does not read rows again. From now on this transaction
-        deletes no row that lies elsewhere.
+        Where the fence does not read rows again, this transaction deletes none that lies elsewhere.
         """
         ...
 
     def go_on_from(self, earlier: Transaction) -> None:
-        """Delete no other rows than an earlier snapshot, still open, has marked, as they were then.
+        """Go on from an earlier snapshot, still open.
+
+        Where the fence does not read rows again, none is deleted but those that were marked there,
+        as they were then.
 
         Raises:
             ConflictError: that snapshot is gone, or was not what the engine has read.
