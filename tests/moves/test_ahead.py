@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from ageing import age, ids, policy, tiers_of, untidy
+from ageing import age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, run_sql
 from isotherm.catalog.iceberg import Described, IcebergCatalog
 from isotherm.model.period import Duration, between
@@ -19,6 +19,7 @@ from isotherm.plan.batches import apart
 from isotherm.plan.plan import Kind, Move
 from isotherm.plan.steps import Step
 from overlapping import (
+    CONFIG,
     MONTHS,
     SECONDS,
     apply,
@@ -49,6 +50,21 @@ def test_objects_are_copied_for_the_next_move_too(make_lake: MakeLake) -> None:
     apply(lake, held_back((MONTHS[0], Step.COMMIT), until=(MONTHS[1], Step.VERIFY)))
     assert set(tiers_of(lake).values()) == {"STANDARD_IA"}
     nothing_is_left_behind(lake)
+
+
+def test_small_objects_are_merged_for_the_next_move_too(make_lake: MakeLake) -> None:
+    lake = make(make_lake, config=CONFIG.replace("clock =", "compact_min_objects = 2\nclock ="))
+    age(lake)
+    late = "INSERT INTO trips SELECT TIMESTAMP '{}-09', {} + i FROM range(5) t(i)"
+    run_sql(lake, *(late.format(month, 120 + 5 * n) for n, month in enumerate(MONTHS)))
+    plan = each_by_itself(lake)
+    lake.apply(replace(plan, moves=tuple(m for m in plan.moves if m.kind is Kind.APPEND)))
+    assert {move.kind for move in plan_of(lake).moves} == {Kind.COMPACT}
+
+    apply(lake, held_back((MONTHS[0], Step.COMMIT), until=(MONTHS[1], Step.VERIFY)))
+    assert not plan_of(lake).moves
+    assert ids(lake) == list(range(140))
+    assert not untidy(lake)
 
 
 def test_what_iceberg_keeps_of_objects_is_read_before_the_transaction(

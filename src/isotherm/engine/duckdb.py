@@ -61,6 +61,7 @@ class DuckDBEngine:
         if temp:
             config["temp_directory"] = str(temp)
         self._root = duckdb.connect(config=config)
+        self._order = Order()
         self._root.execute("SET preserve_insertion_order = false")
         # An object never changes; one that was written over has another time, and is read anew.
         self._root.execute("SET parquet_metadata_cache = true")
@@ -70,7 +71,7 @@ class DuckDBEngine:
 
     def session(self) -> DuckDBSession:
         """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
-        return DuckDBSession(self._root.cursor())
+        return DuckDBSession(self._root.cursor(), self._order)
 
     def attach(self, path: Path, alias: str, *, read_only: bool) -> None:
         """Attach a database file.
@@ -173,11 +174,27 @@ class DuckDBEngine:
         self._root.close()
 
 
+class Order:
+    """Who wants rows kept in their order; the engine has one word for all sessions."""
+
+    def __init__(self) -> None:
+        self._wanted = 0
+        self._lock = threading.Lock()
+
+    def want(self, cursor: duckdb.DuckDBPyConnection, more: int) -> None:
+        """Count one who begins to want it (1), or ends (-1)."""
+        with self._lock:
+            self._wanted += more
+            kept = str(self._wanted > 0).lower()
+            cursor.execute(f"SET preserve_insertion_order = {kept}")
+
+
 class DuckDBSession:
     """A cursor of the instance; see `engine.base.Session`."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, order: Order | None = None) -> None:
         self.cursor = cursor
+        self._order = order or Order()
         self._when_closed: Callable[[], None] | None = None
         self._beside: WeakSet[DuckDBSession] = WeakSet()
         self._lock = threading.Lock()
@@ -235,16 +252,16 @@ class DuckDBSession:
     def ordered(self) -> Iterator[None]:
         """Keep rows in their order for a while: in all sessions, what runs beside it, too."""
         beside = self.cursor.cursor()  # a statement that fails leaves a transaction without words
+        self._order.want(beside, 1)
         try:
-            beside.execute("SET preserve_insertion_order = true")
             yield
         finally:
-            beside.execute("SET preserve_insertion_order = false")
+            self._order.want(beside, -1)
             beside.close()
 
     def beside(self) -> DuckDBSession:
         """Open a session of its own, outside this one's transaction."""
-        session = DuckDBSession(self.cursor.cursor())
+        session = DuckDBSession(self.cursor.cursor(), self._order)
         with self._lock:
             self._beside.add(session)
         return session

@@ -15,12 +15,13 @@ from ..engine.matching import held, sought
 from ..engine.sql import listed
 from ..engine.threads import each
 from ..model.clock import Clock
-from ..model.errors import RequestError
+from ..model.errors import ConflictError, RequestError
 from ..model.hold import Hold
 from ..model.part import Location, Part
 from ..model.period import Period
 from ..model.schema import Column
 from ..model.tier import HOT
+from ..warehouse.base import Transaction
 from .base import Act, Change, leaving
 from .rewriting import Looked, Rewriting, Target
 from .unload import delete_moved
@@ -67,6 +68,18 @@ class Erase(Act):
         if self.of_warehouse:
             return ()
         return tuple(self._target(part, number) for number, part in enumerate(self.sources))
+
+    def enter(self, tx: Transaction) -> None:
+        """Go on in the transaction that commits what was rewritten on an earlier snapshot.
+
+        Raises:
+            ConflictError: its objects, its request or a hold are not what they were any more.
+
+        """
+        super().enter(tx)
+        standing = holds.standing(tx, self.dataset.name)
+        if standing != self.holds or erasures.of_id(tx, self.request.id) != self.request:
+            raise ConflictError(f"the request of {self.move}, or what is held, has just changed")
 
     def copy(self) -> None:
         """Write every object anew that has rows of theirs, without them, in the same order."""

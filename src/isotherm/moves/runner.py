@@ -14,7 +14,7 @@ from ..control.intents import Intent
 from ..model.dataset import Dataset, TableName
 from ..model.errors import ConflictError, IsothermError
 from ..plan.plan import OF_PEOPLE, Move
-from ..plan.steps import Step, steps
+from ..plan.steps import Step, steps_of
 from . import recovery
 from .base import Act, Ports
 from .begun import ACTS, Begun, Observer
@@ -94,8 +94,7 @@ class Runner:
         Where a warehouse's fence reads nothing again, rows may look changed that are not: after
         such a conflict the rows of the dataset are copied in the transaction that deletes them.
         """
-        ahead = move.dataset not in self._in_turn
-        return steps(move.kind, by_rule=move.by_rule, ahead=ahead)
+        return steps_of(move, ahead=move.dataset not in self._in_turn)
 
     def give_up(self, begun: Begun, why: str) -> None:
         """End a move that will not be committed; what cannot be done of it the next apply does."""

@@ -17,7 +17,7 @@ from ..model.policy import Rule
 from ..model.tier import HOT, Tier
 from .plan import Kind, Move, Plan, Refusal, move_json
 from .planner import Subject
-from .steps import Step, steps
+from .steps import Step, steps_of
 
 VERSION = 1
 """Of the JSON form; it changes when a field changes its meaning or goes."""
@@ -95,10 +95,7 @@ class Explanation:
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps of its next move; none if there is none."""
-        if not self.moves:
-            return ()
-        first = self.moves[0]
-        return steps(first.kind, by_rule=first.by_rule)
+        return steps_of(self.moves[0]) if self.moves else ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as its documented JSON form (docs/json.md)."""

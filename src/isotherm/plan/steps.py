@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from .plan import Kind
+from ..model.tier import HOT
+from .plan import Kind, Move
 
 
 class Step(Enum):
@@ -43,8 +44,9 @@ _STEPS: dict[Kind, tuple[Step, ...]] = {
     Kind.CORRECT: (*_COPYING, Step.REGISTER, Step.UPDATE),
     Kind.EXPIRE: (Step.COUNT, Step.REGISTER, Step.FENCE, Step.DELETE),
 }
-_OF_OBJECTS = frozenset({Kind.RETIER, Kind.RESTORE})
-"""They copy objects, which never change: no transaction is needed for that."""
+_OF_OBJECTS = frozenset({Kind.RETIER, Kind.RESTORE, Kind.COMPACT, Kind.ERASE})
+"""They copy objects, which never change: no transaction is needed for that. A correction may give
+the catalogue a column first, which is one move's at a time."""
 _OF_ROWS = frozenset({Kind.UNLOAD, Kind.APPEND})
 """They copy rows: before the transaction that deletes them, in which other writers are found."""
 _REMOVING = frozenset(
@@ -52,18 +54,27 @@ _REMOVING = frozenset(
 )
 
 
-def steps(kind: Kind, *, by_rule: bool = False, ahead: bool = True) -> tuple[Step, ...]:
+def steps_of(move: Move, *, ahead: bool = True) -> tuple[Step, ...]:
+    """Return the steps of a move, in their order; see `steps`."""
+    hot = move.source == HOT
+    return steps(move.kind, by_rule=move.by_rule, hot=hot, ahead=ahead)
+
+
+def steps(
+    kind: Kind, *, by_rule: bool = False, hot: bool = False, ahead: bool = True
+) -> tuple[Step, ...]:
     """Return the steps of a move of this kind, in their order.
 
     Args:
         by_rule: The bucket's lifecycle rules bring objects to their class.
+        hot: It begins in the warehouse, where that is not so of all of its kind.
         ahead: Rows are copied before the transaction that deletes them, not in it.
 
     """
     if by_rule and kind is Kind.RETIER:
         return (Step.INTENT, Step.LEAVE, Step.VERIFY, Step.BEGIN, Step.REGISTER, *_TAIL)
     own = _STEPS[kind]
-    is_early = kind in _OF_OBJECTS or (ahead and kind in _OF_ROWS)
+    is_early = ahead if kind in _OF_ROWS else kind in _OF_OBJECTS and not hot
     early, late = (own[:2], own[2:]) if is_early else ((), own)
     last = (Step.REMOVE,) if kind in _REMOVING else ()
     return (Step.INTENT, *early, Step.BEGIN, *late, *_TAIL, *last)
