@@ -76,7 +76,8 @@ class Asking(Holding):
         for subject in whose:
             dataset.check_subject(subject)
         ends = (min(periods), max(periods)) if periods else None
-        wanted = Hold("", case, name, ends, whose, reason, self.clock(), who or whoami())
+        renames = tuple(sorted(dataset.renamed.items()))
+        wanted = Hold("", case, name, ends, whose, reason, self.clock(), who or whoami(), renames)
         for attempt in stamina.retry_context(on=ConflictError, attempts=5):
             with attempt:
                 placed = self._place(dataset, wanted)
@@ -89,7 +90,7 @@ class Asking(Holding):
                 there = inventory.take(tx, dataset).partitions
                 _check_there(there, wanted.periods, dataset.name)
             types = {column.name: column.type for column in tx.columns(dataset.table)}
-            whose = as_they_are_kept(tx.session, wanted.subjects, types)
+            whose = as_they_are_kept(tx.session, wanted.subjects, types, dataset.cast)
             datasets.remember(tx, dataset, wanted.placed_at)
             datasets.touch(tx, dataset.name)
             return holds.place(tx, replace(wanted, subjects=whose))

@@ -14,6 +14,8 @@ from .certifying import Verified, verify
 from .control import erasures, removals
 from .control.erasures import Erasure
 from .model.errors import RequestError, StorageError
+from .model.part import Location
+from .model.tier import TIERS
 from .plan.plan import Plan
 from .plan.restoring import check_not_paused
 from .privacy import certificate, proving
@@ -135,7 +137,8 @@ class Erasing(Requests):
 
         One that a hold has kept rows of is searched again once that hold is gone.
         """
-        found = finder.find(request.subjects, request.changes)
+        named = request.named_now(finder.dataset.renamed)
+        found = finder.find(named.subjects, named.changes)
         standing = {hold.id for hold in found.holds}
         done = {
             part
@@ -145,6 +148,20 @@ class Erasing(Requests):
         }
         left = tuple(part for part in found.archived if part.id not in done)
         return replace(found, archived=left)
+
+    @staticmethod
+    def _replaced_since(finder: Finder, request: Erasure) -> list[Location]:
+        """Return what was replaced since nothing was found any more, and has records of theirs.
+
+        What a case held, or came late, may have gone since by a move that knows nothing of them.
+        """
+        noted = {
+            name for item in erasures.forgotten(finder.tx, request.id) for name in item.replaced
+        }
+        named = request.named_now(finder.dataset.renamed)
+        others = removals.of_dataset(finder.tx, request.dataset)
+        late = [item for item in others if item.tier in TIERS and str(item) not in noted]
+        return finder.in_replaced(named.subjects, named.changes, late)
 
     @staticmethod
     def _again(tx: AttachedTransaction, request: Erasure, found: Found) -> str:
@@ -168,6 +185,9 @@ class Erasing(Requests):
             request = replace(request, forgotten_at=now)
         if waits := proving.left(tx, lake.storage, request, lake.config.settings.grace.after(now)):
             return waits
+        if late := self._replaced_since(finder, request):
+            erasures.end_search(tx, request.id, request.forgotten_at, late)
+            return proving.left(tx, lake.storage, request, lake.config.settings.grace.after(now))
         # The proof trusts no filter: it reads what identifies people in every object.
         found = self._found(replace(finder, by_filters=False), request)
         if found.rows or found.archived:

@@ -14,7 +14,7 @@ from .backup import copies
 from .control import datasets, erasures
 from .control.erasures import Erasure
 from .cost.dollars import Quote
-from .engine.matching import belongs_to, to_correct
+from .engine.matching import PLAIN, belongs_to, kept_as, to_correct
 from .engine.sql import quote
 from .model.correction import NewValues
 from .model.errors import RequestError
@@ -137,12 +137,23 @@ class Requests:
             values = finder.corrected(changes)
         if values:
             self._try(name, whose, values)
-        now = lake.clock()
+        now, dataset = lake.clock(), lake.config.dataset(name)
         due = (within or lake.config.certificates.within).after(now)
         hashes = tuple(subject.hashed(key.of_hashes) for subject in whose)
-        wanted = Erasure("", case, name, whose, hashes, now, who or whoami(), due, changes=values)
+        wanted = Erasure(
+            "",
+            case,
+            name,
+            whose,
+            hashes,
+            now,
+            who or whoami(),
+            due,
+            changes=values,
+            renames=tuple(sorted(dataset.renamed.items())),
+        )
         with lake.warehouse.transaction() as tx:
-            datasets.remember(tx, lake.config.dataset(name), now)
+            datasets.remember(tx, dataset, now)
             made = erasures.ask(tx, wanted)
         lake._seal()
         return made
@@ -169,8 +180,12 @@ class Requests:
         checked = self._checked(name, subjects)
         with self._finder(name) as finder:
             whose = finder.named(checked)
-            broken = erasures.quarantined(finder.tx, name, whose)
-        return f"SELECT * FROM {quote(name)} WHERE {belongs_to(whose)}", broken
+            broken = finder.quarantined(whose)
+            table = finder.tx.columns(finder.dataset.table)
+        types = {column.name: column.type for column in table}
+        kept = kept_as(table, finder.dataset, types)
+        theirs = belongs_to(whose, kept if kept.cast else PLAIN)
+        return f"SELECT * FROM {quote(name)} WHERE {theirs}", broken
 
     def requests(self, name: str | None = None) -> tuple[Erasure, ...]:
         """Return all requests, of one dataset or of all, those that are due first."""

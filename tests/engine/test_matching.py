@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
-from isotherm.engine.matching import FEW, belongs_to
+from isotherm.engine.matching import FEW, PLAIN, Kept, belongs_to
 from isotherm.model.person import DataSubject
 
-TYPES = {"rider": "BIGINT", "email": "VARCHAR"}
+TYPED = Kept({"rider": "BIGINT", "email": "VARCHAR"})
 TABLE = """(SELECT CASE WHEN i % 11 > 0 THEN i % 400 END AS rider,
     CASE WHEN i % 7 > 0 THEN 'r' || i % 400 || '''@x.org' END AS email FROM range(9000) t(i))"""
 
@@ -24,9 +24,9 @@ def person(rider: object = None, email: object = None) -> DataSubject:
 
 
 def rows_of(
-    session: DuckDBSession, people: list[DataSubject], types: dict[str, str] | None
+    session: DuckDBSession, people: list[DataSubject], kept: Kept
 ) -> list[tuple[object, ...]]:
-    condition = belongs_to(people, types)
+    condition = belongs_to(people, kept)
     rows = session.execute(f"SELECT rider, email FROM {TABLE} WHERE {condition} ORDER BY ALL")
     stay = session.execute(f"SELECT count(*) FROM {TABLE} WHERE NOT coalesce({condition}, FALSE)")
     assert len(rows) + stay[0][0] == 9_000
@@ -44,9 +44,9 @@ def expected(session: DuckDBSession, people: list[DataSubject]) -> list[tuple[ob
 
 
 @pytest.mark.parametrize("many", [1, 2, FEW, FEW + 1, 300])
-@pytest.mark.parametrize("types", [TYPES, None], ids=["typed", "untyped"])
+@pytest.mark.parametrize("kept", [TYPED, PLAIN], ids=["typed", "untyped"])
 def test_a_condition_means_the_rows_of_those_it_names(
-    session: DuckDBSession, many: int, types: dict[str, str] | None
+    session: DuckDBSession, many: int, kept: Kept
 ) -> None:
     one = [person(rider=number) for number in range(many)]
     two = [person(number, f"r{number}'@x.org") for number in range(many)]
@@ -58,9 +58,9 @@ def test_a_condition_means_the_rows_of_those_it_names(
         [*two, *one[:3], *crossed],
         [*one, person(email="r1'@x.org")],
     ):
-        assert rows_of(session, people, types) == expected(session, people)
-    assert rows_of(session, two, types)
-    assert not rows_of(session, crossed, types)
+        assert rows_of(session, people, kept) == expected(session, people)
+    assert rows_of(session, two, kept)
+    assert not rows_of(session, crossed, kept)
 
 
 @pytest.mark.parametrize("many", [2, FEW + 5])
@@ -68,7 +68,7 @@ def test_a_value_that_none_of_its_type_can_be_is_nobodys_even_where_nothing_is_w
     session: DuckDBSession, many: int
 ) -> None:
     words = [person("no number", f"r{number}'@x.org") for number in range(many)]
-    assert not rows_of(session, words, TYPES)
-    assert not rows_of(session, [person("no number") for _ in range(many)], TYPES)
+    assert not rows_of(session, words, TYPED)
+    assert not rows_of(session, [person("no number") for _ in range(many)], TYPED)
     some = [*words, person(3, "r3'@x.org")]
-    assert rows_of(session, some, TYPES) == expected(session, [person(3, "r3'@x.org")])
+    assert rows_of(session, some, TYPED) == expected(session, [person(3, "r3'@x.org")])

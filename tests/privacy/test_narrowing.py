@@ -16,7 +16,7 @@ from isotherm.engine.filters import GROUP_ROWS, ROWS_AT_LEAST
 from isotherm.lake import Lake
 from isotherm.model.errors import StorageError
 from isotherm.model.person import DataSubject
-from isotherm.privacy import finding, narrowing
+from isotherm.privacy import narrowing, objects
 from isotherm.privacy.finding import Found
 
 CONFIG = policy(STANDARD="6 months").replace(
@@ -179,7 +179,7 @@ def test_who_is_in_no_filter_is_found_by_the_proof_and_forgotten(
     clock = lake.clock
     assert isinstance(clock, Clock)
     lake.erasing.new_key()
-    monkeypatch.setattr(finding, "may_have", lambda *_: {})  # filters that know nobody
+    monkeypatch.setattr(objects, "may_have", lambda *_: {})  # filters that know nobody
     assert find(lake, "rider_id=4").cold == {}
     lake.erasing.ask("trips", [DataSubject.parse("rider_id=4")], "DSR-1")
     for _ in range(4):

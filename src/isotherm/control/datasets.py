@@ -47,7 +47,7 @@ def remembered(tx: Transaction, name: str) -> tuple[TableName, str] | None:
 
 
 def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
-    """Hold the config's datasets against those that have cold rows.
+    """Hold the datasets of the config against what stands of them: cold rows, cases, requests.
 
     Args:
         where: The config file, for the error.
@@ -56,6 +56,7 @@ def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
         ConfigError: one is missing, or has another clock or period now.
 
     """
+    _check_named(tx, datasets, where)
     rows = tx.execute(
         "SELECT dataset, table_name, clock, unit FROM isotherm.datasets d WHERE EXISTS "
         "(SELECT 1 FROM isotherm.parts p WHERE p.dataset = d.dataset) ORDER BY dataset"
@@ -78,6 +79,33 @@ def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
             raise ConfigError(
                 f'{where}: datasets.{name}.clock: found "{dataset.clock}", but its cold rows are '
                 f"cut by {clock}",
+                hint=f'Set it back: clock = "{clock}". Was the column renamed? '
+                f'renamed = {{ {clock} = "{dataset.clock}" }}',
+            )
+
+
+def _check_named(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
+    """Check that what a case holds, or a request is about, is still what it was."""
+    rows = tx.execute(
+        "SELECT d.dataset, table_name, clock, what FROM isotherm.datasets d, "
+        "(SELECT dataset, 'case ' || case_name || ' holds rows' AS what FROM isotherm.holds "
+        "WHERE released_at IS NULL UNION ALL "
+        "SELECT dataset, 'request ' || case_name || ' is about rows' FROM isotherm.erasures "
+        "WHERE proven_at IS NULL AND withdrawn_at IS NULL) n "
+        "WHERE n.dataset = d.dataset ORDER BY d.dataset, what"
+    )
+    for name, table, clock, what in rows:
+        dataset = datasets.get(name)
+        if dataset is None:
+            raise ConfigError(
+                f"{where}: there is no dataset {name}, but {what} of {table} under this name",
+                hint=f'Put it back: [datasets.{name}] table = "{table}", clock = "{clock}". Once '
+                "that has ended, it may have another name.",
+            )
+        if clock not in (dataset.clock, *_old_names(dataset)):
+            raise ConfigError(
+                f'{where}: datasets.{name}.clock: found "{dataset.clock}", but {what} by the time '
+                f"of {clock}",
                 hint=f'Set it back: clock = "{clock}". Was the column renamed? '
                 f'renamed = {{ {clock} = "{dataset.clock}" }}',
             )

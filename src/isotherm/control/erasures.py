@@ -6,24 +6,22 @@ What identifies people stands here as long as it is needed to find them, and is 
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..model.correction import NewValues
 from ..model.errors import RequestError
-from ..model.hold import Hold
 from ..model.part import Location
-from ..model.person import DataSubject
+from ..model.person import DataSubject, Renames, since
 from ..model.words import nearest
 from ..warehouse.base import Transaction
 from . import journal
 
 _COLUMNS = (
     "id, case_name, dataset, subjects, hashes, asked_at, asked_by, due_at, forgotten_at, "
-    "proven_at, certificate, changes, withdrawn_at"
+    "proven_at, certificate, changes, withdrawn_at, renames"
 )
 
 
@@ -41,6 +39,7 @@ class Erasure:
         certificate: What was signed then, as JSON.
         changes: The new values of a correction; none of them is left once it is proven.
         withdrawn_at: Since when nobody wants it any more, UTC.
+        renames: Those that were known when it was asked for: it names columns as they were called.
 
     """
 
@@ -57,6 +56,21 @@ class Erasure:
     certificate: str | None = None
     changes: NewValues = ()
     withdrawn_at: datetime | None = None
+    renames: Renames = ()
+
+    def named_now(self, renamed: Mapping[str, str]) -> Erasure:
+        """Return it with its people and new values named by what columns are called now.
+
+        Args:
+            renamed: Columns that the table's owner has renamed: new name by old name.
+
+        """
+        names = since(self.renames, renamed)
+        return replace(
+            self,
+            subjects=tuple(subject.renamed(names) for subject in self.subjects),
+            changes=tuple(sorted((names.get(n, n), value) for n, value in self.changes)),
+        )
 
     @property
     def is_over(self) -> bool:
@@ -105,7 +119,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
     made = replace(wanted, id=uuid.uuid4().hex)
     tx.execute(
         f"INSERT INTO isotherm.erasures ({_COLUMNS}) VALUES "
-        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?, NULL)",
+        "(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, ?, NULL, ?)",
         [
             made.id,
             made.case,
@@ -116,6 +130,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
             made.asked_by,
             made.due_at,
             json.dumps(made.changes),
+            json.dumps(made.renames),
         ],
     )
     journal.write(
@@ -157,6 +172,7 @@ def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
             certificate=row[10],
             changes=tuple((name, value) for name, value in json.loads(row[11] or "[]")),
             withdrawn_at=row[12],
+            renames=tuple((old, new) for old, new in json.loads(row[13] or "[]")),
         )
         for row in rows
     )
@@ -264,48 +280,3 @@ def _wipe(tx: Transaction, erasure: Erasure) -> None:
         "UPDATE isotherm.erasures SET subjects = '[]', changes = ? WHERE id = ?",
         [json.dumps([(name, None) for name, _ in erasure.changes]), erasure.id],
     )
-
-
-def keeps_quarantine(standing: Iterable[Hold]) -> bool:
-    """Say whether a case keeps rows in quarantine: nobody knows of which period they are."""
-    return any(hold.periods is None for hold in standing)
-
-
-def quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
-    """Count the rows in quarantine that name one of some people."""
-    if not _any_quarantined(tx, dataset):
-        return 0
-    return sum(
-        int(tx.execute(f"SELECT count(*) FROM isotherm.quarantine WHERE {_NAMES}", values)[0][0])
-        for values in _naming(dataset, subjects)
-    )
-
-
-def drop_quarantined(tx: Transaction, dataset: str, subjects: Iterable[DataSubject]) -> int:
-    """Delete the rows in quarantine that name one of some people, and return their number."""
-    gone = 0
-    if not _any_quarantined(tx, dataset):
-        return gone
-    for values in _naming(dataset, subjects):
-        found = tx.execute(f"DELETE FROM isotherm.quarantine WHERE {_NAMES}", values)
-        gone += int(found[0][0]) if found else 0
-    return gone
-
-
-def _any_quarantined(tx: Transaction, dataset: str) -> bool:
-    """Say whether it is worth asking for one person after the other."""
-    found = tx.execute("SELECT count(*) FROM isotherm.quarantine WHERE dataset = ?", [dataset])
-    return bool(found[0][0])
-
-
-_NAMES = (
-    "dataset = ? AND list_bool_and(list_transform(?::VARCHAR[], name -> "
-    "regexp_matches(concat_ws(' ', raw, reason), name)))"
-)
-"""Rows that name somebody: all its values stand in them, each as a word of its own."""
-
-
-def _naming(dataset: str, subjects: Iterable[DataSubject]) -> Iterator[tuple[str, list[str]]]:
-    for subject in subjects:
-        words = [rf"(^|[^\pL\pN]){re.escape(value)}($|[^\pL\pN])" for _, value in subject.values]
-        yield dataset, words

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from ..model.dataset import Dataset
 from ..model.errors import RequestError
 from ..model.hold import Hold
 from ..model.period import Period
@@ -17,7 +18,8 @@ from ..warehouse.base import Transaction
 from . import journal
 
 _COLUMNS = (
-    "id, case_name, dataset, first_period, last_period, subjects, reason, placed_at, placed_by"
+    "id, case_name, dataset, first_period, last_period, subjects, reason, placed_at, placed_by, "
+    "renames"
 )
 
 
@@ -34,7 +36,7 @@ def place(tx: Transaction, hold: Hold) -> Hold:
     placed = replace(hold, id=uuid.uuid4().hex)
     first, last = placed.periods or (None, None)
     tx.execute(
-        f"INSERT INTO isotherm.holds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO isotherm.holds ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             placed.id,
             placed.case,
@@ -45,6 +47,7 @@ def place(tx: Transaction, hold: Hold) -> Hold:
             placed.reason,
             placed.placed_at,
             placed.placed_by,
+            json.dumps(placed.renames),
         ],
     )
     _note(tx, placed, "held", placed.placed_at, placed.placed_by, placed.reason)
@@ -103,9 +106,15 @@ def standing(tx: Transaction, dataset: str | None = None) -> tuple[Hold, ...]:
             reason=row[6],
             placed_at=row[7],
             placed_by=row[8],
+            renames=tuple((old, new) for old, new in json.loads(row[9] or "[]")),
         )
         for row in rows
     )
+
+
+def standing_of(tx: Transaction, dataset: Dataset) -> tuple[Hold, ...]:
+    """Return the holds of a dataset that stand; people are named by what columns are called now."""
+    return tuple(hold.named_now(dataset.renamed) for hold in standing(tx, dataset.name))
 
 
 def covering(tx: Transaction, dataset: str, periods: Iterable[Period]) -> tuple[Hold, ...]:

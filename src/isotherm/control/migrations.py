@@ -96,6 +96,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Since when nobody wants it any more.
         "ALTER TABLE isotherm.erasures ADD COLUMN withdrawn_at TIMESTAMP",
     ),
+    (
+        # Which renames of columns the config knew then: JSON, old and new names.
+        "ALTER TABLE isotherm.holds ADD COLUMN renames VARCHAR",
+        "ALTER TABLE isotherm.erasures ADD COLUMN renames VARCHAR",
+    ),
 )
 
 _SCHEMAS = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .period import Period
-from .person import DataSubject
+from .person import DataSubject, Renames, since
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Hold:
         periods: The first and the last partition that it covers; None is all of them.
         subjects: Whose records it keeps; none is everybody's.
         placed_by: Who has placed it.
+        renames: Those that were known when it was placed: its people are named by what columns were
+            called then.
 
     """
 
@@ -29,10 +32,24 @@ class Hold:
     reason: str
     placed_at: datetime
     placed_by: str
+    renames: Renames = ()
 
     def covers(self, period: Period) -> bool:
         """Say whether it keeps something of a partition."""
-        return self.periods is None or self.periods[0] <= period <= self.periods[1]
+        if self.periods is None:
+            return True
+        first, last = self.periods  # by time: the dataset may be cut by another unit by now
+        return first.start < period.end and period.start < last.end
+
+    def named_now(self, renamed: Mapping[str, str]) -> Hold:
+        """Return it with its people named by what columns are called now.
+
+        Args:
+            renamed: Columns that the table's owner has renamed: new name by old name.
+
+        """
+        names = since(self.renames, renamed)
+        return replace(self, subjects=tuple(subject.renamed(names) for subject in self.subjects))
 
     @property
     def scope(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -36,9 +37,22 @@ class DataSubject:
         """The columns that identify it."""
         return tuple(name for name, _ in self.values)
 
+    def renamed(self, names: Mapping[str, str]) -> DataSubject:
+        """Return it by new names of its columns, by the old ones."""
+        return DataSubject(tuple(sorted((names.get(n, n), value) for n, value in self.values)))
+
     def hashed(self, key: bytes) -> str:
         """Return what stands for it where its values must not: HMAC-SHA-256, hexadecimal."""
         return hmac.new(key, json.dumps(self.values).encode(), "sha256").hexdigest()
 
     def __str__(self) -> str:
         return ",".join(f"{name}={value}" for name, value in self.values)
+
+
+Renames = tuple[tuple[str, str], ...]
+"""Columns that the table's owner has renamed, as the config says: old name and new one."""
+
+
+def since(known: Renames, now: Mapping[str, str]) -> dict[str, str]:
+    """Return the renames that were not known when somebody was named: new name by old name."""
+    return {old: new for old, new in now.items() if (old, new) not in known}

@@ -14,10 +14,10 @@ from ..control import parts as control_parts
 from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote, within
 from ..model.dataset import Dataset
-from ..model.errors import ConflictError, SchemaError
+from ..model.errors import ConflictError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period, ranges
-from ..model.schema import Column, cold_columns, names_now
+from ..model.schema import Column, cold_columns
 from ..plan.plan import Move
 from ..plan.steps import Step
 from ..storage.base import Storage, Stored
@@ -311,24 +311,6 @@ def leaving(parts: tuple[Part, ...]) -> Change:
 def copies(parts: Iterable[Part]) -> tuple[Location, ...]:
     """Return the readable copies of parts."""
     return tuple(sorted(part.restored for part in parts if part.restored))
-
-
-def check_drift(dataset: Dataset, cold: Iterable[Column], hot: Sequence[Column]) -> None:
-    """Check that the table still has every column that cold rows have.
-
-    Raises:
-        SchemaError: a column is gone, and the config says neither that it was renamed nor dropped.
-
-    """
-    names = {column.name for column in hot}
-    for name in names_now((column.name for column in cold), dataset.renamed).values():
-        if name not in names and name not in dataset.dropped:
-            where = f"[datasets.{dataset.name}]"
-            raise SchemaError(
-                f"column {name} of {dataset.table} is gone, but cold rows have it",
-                hint=f'Was it renamed? {where} renamed = {{ {name} = "its new name" }}. '
-                f'Was it dropped? {where} dropped = ["{name}"]',
-            )
 
 
 def without_restore(part: Part) -> Part:

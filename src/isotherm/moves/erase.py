@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from ..control import datasets, erasures, holds
+from ..control import datasets, erasures, holds, quarantine
 from ..control.erasures import Forgotten
 from ..control.inventory import clock_of, matching
 from ..engine.base import Session
@@ -15,6 +15,7 @@ from ..engine.matching import held, sought
 from ..engine.sql import listed
 from ..engine.threads import each
 from ..model.clock import Clock
+from ..model.drift import check_known, named_by
 from ..model.errors import ConflictError, RequestError
 from ..model.hold import Hold
 from ..model.part import Location, Part
@@ -45,12 +46,12 @@ class Erase(Act):
         """The request that it serves."""
         if self.move.request is None:
             raise RequestError(f"{self.move} says no request that it serves")
-        return erasures.of_id(self.tx, self.move.request)
+        return self._request_in(self.tx, self.move.request)
 
     @cached_property
     def holds(self) -> tuple[Hold, ...]:
         """The holds that stand."""
-        return holds.standing(self.tx, self.dataset.name)
+        return holds.standing_of(self.tx, self.dataset)
 
     @cached_property
     def clock(self) -> Clock:
@@ -77,8 +78,11 @@ class Erase(Act):
 
         """
         super().enter(tx)
-        standing = holds.standing(tx, self.dataset.name)
-        if standing != self.holds or erasures.of_id(tx, self.request.id) != self.request:
+        standing, request = (
+            holds.standing_of(tx, self.dataset),
+            self._request_in(tx, self.request.id),
+        )
+        if standing != self.holds or request != self.request:
             raise ConflictError(f"the request of {self.move}, or what is held, has just changed")
 
     def copy(self) -> None:
@@ -123,8 +127,9 @@ class Erase(Act):
         datasets.touch(self.tx, self.dataset.name)
         if self.of_warehouse:
             found = self.out_of_warehouse()
-            if not erasures.keeps_quarantine(self.holds):
-                gone = erasures.drop_quarantined(self.tx, self.dataset.name, self.request.subjects)
+            if not quarantine.is_held(self.holds):
+                types = {column.name: column.type for column in self.columns}
+                gone = quarantine.drop(self.tx, self.dataset.name, self.request.subjects, types)
                 found.append(Forgotten(None, "quarantine", gone))
         else:
             found = self.looked_into()
@@ -178,14 +183,23 @@ class Erase(Act):
             searched,
         )
 
+    def _request_in(self, tx: Transaction, id_: str) -> erasures.Erasure:
+        return erasures.of_id(tx, id_).named_now(self.dataset.renamed)
+
     @cached_property
     def _rewriting(self) -> Rewriting:
+        names = named_by(self.dataset, self.request.subjects, self.holds, self.columns)
+        changed = (name for name, _ in self.request.changes)
+        known = tuple(self.catalogued.values())
+        check_known(self.dataset, (self.dataset.clock, *names, *changed), known, self.columns)
         return Rewriting(
             self.ports.storage,
             self.dataset,
             self.request,
             self.holds,
             self.clock,
+            names,
+            self.columns,
             self.catalogued,
             self.ports.clock(),
         )

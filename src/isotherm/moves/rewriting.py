@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..control.erasures import Erasure
 from ..engine.base import Session
-from ..engine.matching import held, sought
+from ..engine.matching import Kept, held, kept_as, sought
 from ..engine.sql import listed, quote, text
 from ..model.clock import Clock
 from ..model.dataset import Dataset
@@ -63,6 +63,8 @@ class Rewriting:
     Attributes:
         holds: Those that stand.
         clock: As the warehouse has it.
+        names: The columns that tell people apart; see `named_by`.
+        table: The columns of the dataset's table.
         catalogued: The columns of the dataset's Iceberg table, by field id.
         now: When new objects come into being, UTC.
 
@@ -73,6 +75,8 @@ class Rewriting:
     request: Erasure
     holds: tuple[Hold, ...]
     clock: Clock
+    names: Sequence[str]
+    table: Sequence[Column]
     catalogued: Mapping[int, Column]
     now: datetime
 
@@ -89,9 +93,9 @@ class Rewriting:
         names = names_now((c.name for c in self.catalogued.values()), self.dataset.renamed)
         known = self._in_new(there, names)
         columns = {id_: Column(names[c.name], c.type) for id_, c in known.items()}
-        source, types = self._as_now(session.parquet([url]), there, columns)
-        theirs = sought(self.request.subjects, self.request.changes, types)
-        kept = held(self.dataset, self.clock, self.holds, types)
+        source, as_kept = self._as_now(session.parquet([url]), there, columns)
+        theirs = sought(self.request.subjects, self.request.changes, as_kept)
+        kept = held(self.dataset, self.clock, self.holds, as_kept)
         gone, left = session.execute(
             f"SELECT count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
             f"FROM {source} AS t WHERE {theirs}"
@@ -155,21 +159,24 @@ class Rewriting:
 
     def _as_now(
         self, source: str, there: Mapping[int, Column], columns: Mapping[int, Column]
-    ) -> tuple[str, dict[str, str]]:
-        """Return an object with its columns as they are called and typed now, and their types.
+    ) -> tuple[str, Kept]:
+        """Return an object with its columns as they are called and typed now, and how it has them.
 
         It is read by its own names: by field id the engine reads it on one thread.
         """
-        types = {column.name: column.type for column in columns.values()}
-        wanted = (self.dataset.clock, *self.dataset.subject)
-        absent = dict.fromkeys((name for name in wanted if name not in types), "VARCHAR")
+        table = {column.name: column.type for column in self.table}
+        kept = kept_as(columns.values(), self.dataset, table)
+        wanted = dict.fromkeys((self.dataset.clock, *self.names))
+        absent = dict.fromkeys((name for name in wanted if name not in kept.types), "VARCHAR")
         chosen = [
             f"{quote(there[id_].name) if id_ in there else 'NULL'}::{column.type} "
             f"AS {quote(column.name)}"
             for id_, column in columns.items()
         ]
         chosen += [f"NULL::VARCHAR AS {quote(name)}" for name in absent]
-        return f"(SELECT {', '.join(chosen)} FROM {source})", types | absent
+        return f"(SELECT {', '.join(chosen)} FROM {source})", replace(
+            kept, types={**kept.types, **absent}
+        )
 
     def _written(self, column: Column, mine: str) -> str:
         """Return the expression of a new object's column.

@@ -12,12 +12,13 @@ from ..engine.base import Session
 from ..engine.filters import GROUP_ROWS
 from ..engine.sql import instant, listed, quote
 from ..engine.threads import WAITING, behind, each
+from ..model.drift import check_drift
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import Digest, Location, Part
 from ..model.period import Period
 from ..model.tier import STANDARD
 from ..warehouse.base import Transaction
-from .base import Act, Change, check_drift, selected
+from .base import Act, Change, selected
 
 
 class Unload(Act):

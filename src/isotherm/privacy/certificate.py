@@ -26,6 +26,7 @@ RESIDUAL = (
     "copies that other engines or people have made of the table",
     "files that were loaded from, and the results of queries",
     "rows that came after the last search",
+    "control as it was before a rebuild, which lies beside the config until somebody removes it",
     "archived objects after they were searched: they were restored, searched and sent back",
 )
 """What no certificate of this lake can speak of."""

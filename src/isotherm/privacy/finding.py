@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..catalog.iceberg import IcebergCatalog
-from ..control import erasures, holds, inventory, parts
+from ..control import holds, inventory, parts, quarantine
 from ..control.inventory import clock_of, missing_table
-from ..engine.failures import DAMAGE, failure
-from ..engine.filters import hides_row_numbers
-from ..engine.matching import as_they_are_kept, held, naming, sought
-from ..engine.sql import listed
-from ..model.clock import Clock
+from ..engine.matching import as_they_are_kept, held, sought
 from ..model.correction import NewValues
 from ..model.dataset import Dataset
-from ..model.errors import RequestError, SchemaError, StorageError
+from ..model.drift import named_by
+from ..model.errors import RequestError, SchemaError
 from ..model.hold import Hold
-from ..model.part import Part
+from ..model.part import Location, Part
 from ..model.period import Period
 from ..model.person import DataSubject
-from ..model.schema import Column, names_now
+from ..model.tier import TIERS
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction
-from .narrowing import Rows, may_have
+from .objects import Objects, Wanted
 
 WAREHOUSE, QUARANTINE = "the warehouse", "quarantine"
 
@@ -50,7 +46,7 @@ class Found:
     archived: tuple[Part, ...]
     quarantine: int
     kept: Mapping[str, int]
-    holds: tuple[Hold, ...]
+    holds: Sequence[Hold]
     objects: int
 
     @property
@@ -84,7 +80,8 @@ class Finder:
             RequestError: what identifies them cannot stand in its column.
 
         """
-        return as_they_are_kept(self.tx.session, subjects, self._types())
+        types, cast = self._types(), self.dataset.cast
+        return as_they_are_kept(self.tx.session, subjects, types, cast)
 
     def corrected(self, changes: NewValues) -> NewValues:
         """Return new values as the table writes them.
@@ -125,11 +122,13 @@ class Finder:
                     hint="Nothing was changed. Columns of plainer types can be corrected.",
                 )
         given = tuple((name, value) for name, value in changes if value is not None)
+        role = "is to be corrected"
         nothing = tuple((name, None) for name, value in changes if value is None)
         for name, _ in nothing:
             if name not in types:
-                raise SchemaError(f"the table {table} has no column {name}")
-        named = as_they_are_kept(self.tx.session, [DataSubject(given)], types)[0].values
+                raise SchemaError(f"the table has no column {name}, which {role}")
+        asked = [DataSubject(given)]
+        named = as_they_are_kept(self.tx.session, asked, types, role=role)[0].values
         return tuple(sorted((*named, *nothing)))
 
     def find(self, subjects: Sequence[DataSubject], changes: NewValues = ()) -> Found:
@@ -140,12 +139,14 @@ class Finder:
             changes: Look only for records that do not hold these values, as `corrected` has them.
 
         Raises:
+            SchemaError: people are named by a column that is not there any more, or that cold rows
+                may have by another name or type.
             StorageError: an object is missing or damaged.
 
         """
         tx, name = self.tx, self.dataset.name
-        clock = clock_of(self.dataset, tx.columns(self.dataset.table))
-        standing = holds.standing(tx, name)
+        wanted = self._wanted(subjects, changes)
+        clock, standing = wanted.clock, wanted.holds
         theirs = sought(subjects, changes)
         kept = held(self.dataset, clock, standing)
         every = parts.of_dataset(tx, name)
@@ -154,9 +155,9 @@ class Finder:
         left = {}
         if standing:
             left = inventory.matching(tx, self.dataset, clock, f"{theirs} AND {kept}")
-        cold, cold_left = self._cold(open_, subjects, changes, standing, clock)
-        waits = 0 if changes else erasures.quarantined(tx, name, subjects)
-        whole = erasures.keeps_quarantine(standing)
+        cold, cold_left = self._objects.count(open_, wanted, by_filters=self.by_filters)
+        waits = 0 if changes else self.quarantined(subjects)
+        whole = quarantine.is_held(standing)
         said = {WAREHOUSE: sum(left.values()), QUARANTINE: waits if whole else 0}
         for part, rows in cold_left.items():
             said[str(part.period)] = said.get(str(part.period), 0) + rows
@@ -170,88 +171,50 @@ class Finder:
             len(open_),
         )
 
+    def quarantined(self, subjects: Sequence[DataSubject]) -> int:
+        """Count the rows in quarantine that name one of some people."""
+        return quarantine.count(self.tx, self.dataset.name, subjects, self._types())
+
+    def in_replaced(
+        self, subjects: Sequence[DataSubject], changes: NewValues, objects: Iterable[Location]
+    ) -> list[Location]:
+        """Return those of some replaced objects that may still hold records to be forgotten.
+
+        One that lies in an archive may.
+        """
+        wanted = self._wanted(subjects, changes)
+        found: list[Location] = []
+        for item in sorted(objects):
+            size = self.storage.size(item)
+            if size is None:
+                continue
+            if TIERS[item.tier].archived:
+                found.append(item)
+                continue
+            part = _replaced(self.dataset, item, size, self.now)
+            going, _ = self._objects.count([part], wanted, by_filters=False)
+            found += [item] if going else []
+        return found
+
+    def _wanted(self, subjects: Sequence[DataSubject], changes: NewValues) -> Wanted:
+        table = self.tx.columns(self.dataset.table)
+        standing = holds.standing_of(self.tx, self.dataset)
+        names = named_by(self.dataset, subjects, standing, table)
+        return Wanted(subjects, changes, standing, clock_of(self.dataset, table), names, table)
+
+    @property
+    def _objects(self) -> Objects:
+        return Objects(self.tx.session, self.storage, self.catalog, self.dataset)
+
     def _types(self) -> dict[str, str]:
         table = self.tx.columns(self.dataset.table)
         if not table:
             raise missing_table(self.dataset, 0)
         return {column.name: column.type for column in table}
 
-    def _cold(
-        self,
-        parts_: Sequence[Part],
-        subjects: Sequence[DataSubject],
-        changes: NewValues,
-        standing: Sequence[Hold],
-        clock: Clock,
-    ) -> tuple[dict[Part, int], dict[Part, int]]:
-        """Count rows by object: those that go, and those that a case keeps.
 
-        The objects' own filters say first where somebody may be; the engine reads those rows, less
-        what statistics leave out.
-        """
-        if not parts_:
-            return {}, {}
-        session, dataset = self.tx.session, self.dataset
-        known = self.catalog.columns(dataset.name)
-        names = names_now((column.name for column in known.values()), dataset.renamed)
-        wanted = dict.fromkeys((dataset.clock, *dataset.subject, *(n for n, _ in changes)))
-        if any(name.lower() == "filename" for name in wanted):
-            raise RequestError(
-                f"a column of {dataset.name} is called filename, by which the engine knows objects",
-                hint="Rename the column.",
-            )
-        columns = {
-            id_: Column(names[column.name], column.type)
-            for id_, column in known.items()
-            if names[column.name] in wanted
-        }
-        files = {_end(self.storage.url(part.readable_location)): part for part in parts_}
-        where: Mapping[Rows | None, list[Part]] = {None: list(parts_)}
-        if self.by_filters and not hides_row_numbers(names.values()):
-            with self._blaming(parts_):
-                where = may_have(session, self.storage, parts_, subjects, columns)
-        if not where:
-            return {}, {}
-        sources = []
-        for stretch, group in where.items():
-            urls = [self.storage.url(part.readable_location) for part in group]
-            relation = session.parquet(urls, columns)
-            source, types = naming(wanted, relation, columns.values(), stretch)
-            sources.append(f"SELECT {listed(types)}, filename FROM {source}")
-        source = f"({' UNION ALL '.join(sources)})"
-        kept = held(dataset, clock, standing, types)
-        theirs = sought(subjects, changes, types)
-        with self._blaming(parts_):
-            rows = session.execute(
-                f"SELECT filename, count(*) FILTER (WHERE NOT {kept}), "
-                f"count(*) FILTER (WHERE {kept}) "
-                f"FROM {source} WHERE {theirs} GROUP BY filename"
-            )
-        going = {files[_end(file)]: int(gone) for file, gone, _ in rows if gone}
-        staying = {files[_end(file)]: int(left) for file, _, left in rows if left}
-        return going, staying
-
-    @contextmanager
-    def _blaming(self, parts_: Sequence[Part]) -> Iterator[None]:
-        """Name the object that is missing or damaged, where the engine cannot read one."""
-        try:
-            yield
-        except Exception as error:
-            if failure(error) in DAMAGE:
-                said = str(error)
-                for part in sorted(parts_, key=lambda p: p.readable_location.key not in said):
-                    self._check(part)
-            raise
-
-    def _check(self, part: Part) -> None:
-        if self.storage.sha256(part.readable_location) != part.sha256:
-            raise StorageError(
-                f"object {part.readable_location}, {part.period} of {part.dataset}, is damaged: "
-                "nobody can be looked for in it",
-                hint=f"Put it back from a backup; its SHA-256 is {part.sha256}.",
-            )
-
-
-def _end(url: str) -> str:
-    """Return the end of an object's URL that no other has: dataset, period and the move's id."""
-    return "/".join(url.split("/")[-3:])
+def _replaced(dataset: Dataset, location: Location, size: int, now: datetime) -> Part:
+    """Return an object that is no part any more as if it were one."""
+    period = Period.parse(location.key.split("/")[-2])
+    tier = TIERS[location.tier]
+    return Part(str(location), dataset.name, period, tier, location, 0, size, "", now)
