@@ -17,11 +17,15 @@ from isotherm.holding import Holding
 from isotherm.lake import Lake
 from isotherm.model.errors import RequestError
 from isotherm.model.part import Location
+from isotherm.model.period import Period
+from isotherm.model.person import DataSubject
 from isotherm.moves import recovery
 from isotherm.opening import rebuild_lake
 from isotherm.storage.folder import FolderStorage
 
-CONFIG = policy(STANDARD="6 months")
+CONFIG = policy(STANDARD="6 months").replace(
+    'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
+)
 TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 40) HOUR AS pickup, "
     "i::INTEGER AS id FROM range(200) t(i)"
@@ -80,6 +84,22 @@ def test_every_move_since_the_copy_is_made_again_in_control(forgetful: Lake) -> 
         found.verify_journal()
         age(found)
         assert untidy(found) == []
+
+
+def test_what_was_asked_since_the_copy_stands_by_the_next_move(forgetful: Lake) -> None:
+    age(forgetful, "2018-03")
+    forgetful.hold("CASE-1", "trips", [Period.parse("2018-05")], reason="x")
+    forgetful.hold("CASE-2", "trips", subjects=[DataSubject.parse("id=5")], reason="y")
+    forgetful.release("CASE-2")
+    forgetful.erasing.new_key()
+    forgetful.erasing.ask("trips", [DataSubject.parse("id=9")], "DSR-1")
+    before = forgetful.holds(), forgetful.erasing.requests()
+    age(forgetful, "2018-04")
+    file = lose(forgetful)
+    rebuild_lake(file, clock=Clock())
+    with isotherm.open(file, clock=Clock()) as found:
+        assert (found.holds(), found.erasing.requests()) == before
+        assert len(found.holds()) == 1
 
 
 @pytest.mark.parametrize("change", ["UPDATE trips SET id = 1000 WHERE id = 20", ""])

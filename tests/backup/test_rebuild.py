@@ -285,6 +285,9 @@ def stored(lake: Lake) -> str:
     urls = [lake.storage.url(item) for item in files_in(lake) if item.key.endswith("parquet")]
     session = lake.warehouse.session()
     found = json.dumps([session.execute(f"SELECT content FROM '{url}'") for url in urls])
+    for item in files_in(lake):
+        if item.key.endswith(".json"):
+            found += copies.read(session, lake.storage, item).decode()
     session.close()
     return found
 

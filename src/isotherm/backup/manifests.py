@@ -21,6 +21,13 @@ from ..warehouse.base import Transaction
 from . import copies
 
 VERSION = 1
+STANDING = {
+    "holds": "released_at IS NULL",
+    "erasures": "proven_at IS NULL AND withdrawn_at IS NULL",
+    "requests": "ended_at IS NULL",
+}
+"""What people have asked for and stands, by table: each move tells of all of it, because the store's
+copy may have missed it. The rows have ids."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,8 @@ class Manifest:
         kind: Of the move.
         removed: The parts that it replaces.
         added: The parts that it adds.
-        rows: Rows of control that come with it, or came since the manifest before it: the table's
-            name, and the row as JSON.
+        rows: Rows of control that come with it, came since the manifest before it, or stand: the
+            table's name, and the row as JSON.
 
     """
 
@@ -93,6 +100,7 @@ def put(
         *([dump.rows("parts", f"id IN ({ids})")] if ids else []),
         dump.rows("datasets", f"dataset = {text(dataset)}"),
         dump.rows("journal", f"seq > {since} OR seq IS NULL"),
+        *(dump.rows(name, where) for name, where in STANDING.items()),
     ]
     said = {
         "version": VERSION,

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from ..catalog.iceberg import IcebergCatalog
 from ..control import dump, intents, journal, migrations, parts, pins
@@ -139,24 +140,33 @@ class Rebuilder:
         if committed:
             parts.remove(tx, [part.id for part in manifest.removed])
         tx.execute("DELETE FROM isotherm.intents WHERE move = ?", [manifest.move])
-        kept = []
-        for name, content in manifest.rows:
-            row = json.loads(content)
-            if name == "journal":
-                if row["seq"] is None and not committed and row["event"] == "done":
-                    continue
-                tx.execute("DELETE FROM isotherm.journal WHERE id = ?", [row["id"]])
-            elif name == "datasets":
-                tx.execute("DELETE FROM isotherm.datasets WHERE dataset = ?", [row["dataset"]])
-            elif name == "intents" and not committed:
-                row |= {"state": intents.OPEN, "ended_at": None}
-            elif not committed:
-                continue
-            kept.append((name, json.dumps(row)))
+        told = [
+            (name, self._told(name, json.loads(content), committed))
+            for name, content in manifest.rows
+        ]
+        kept = [(name, json.dumps(row)) for name, row in told if row]
         if kept:
             values = ", ".join(f"({text(name)}, {text(content)})" for name, content in kept)
             source = f"(VALUES {values}) AS told(name, content)"
             dump.fill(tx, source, sorted({name for name, _ in kept}))
+
+    def _told(self, name: str, row: dict[str, Any], committed: bool) -> dict[str, Any] | None:
+        """Return the row that control is to have, and make room for it; None if it has none."""
+        tx = self.tx
+        if name == "journal":
+            if row["seq"] is None and not committed and row["event"] == "done":
+                return None
+            tx.execute("DELETE FROM isotherm.journal WHERE id = ?", [row["id"]])
+        elif name == "datasets":
+            tx.execute("DELETE FROM isotherm.datasets WHERE dataset = ?", [row["dataset"]])
+        elif name in manifests.STANDING:  # what is there may have ended by now
+            there = tx.execute(f"SELECT 1 FROM isotherm.{name} WHERE id = ?", [row["id"]])
+            return None if there else row
+        elif name == "intents" and not committed:
+            return row | {"state": intents.OPEN, "ended_at": None}
+        elif not committed:
+            return None
+        return row
 
     def _are_hot(self, name: str, wanted: Sequence[Placed]) -> bool:
         """Say whether all rows of some parts are in the warehouse."""
