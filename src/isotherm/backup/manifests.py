@@ -26,7 +26,7 @@ STANDING = {
     "erasures": "proven_at IS NULL AND withdrawn_at IS NULL",
     "requests": "ended_at IS NULL",
 }
-"""What people have asked for and stands, by table: each move tells of all of it, because the store's
+"""What people have asked for and stands, by table: every move tells of all of it, as the store's
 copy may have missed it. The rows have ids."""
 
 
