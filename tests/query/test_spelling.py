@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from itertools import product
 from typing import cast
 
 import duckdb
 import pytest
 
-from aged import Aged
+from aged import Aged, reached, same
 from isotherm.engine.duckdb import DuckDBSession
+from isotherm.model.errors import ArchivedError
 from isotherm.query.owned import Owned
 from isotherm.query.parse import Statement, one_query, spliced
 from isotherm.query.provable import provable
@@ -144,6 +145,71 @@ def test_what_is_planned_lets_the_same_rows_through(
                 assert session.execute(planned) == session.execute(statement.text), planned
                 compared += 1
     assert compared > 500
+
+
+BESIDE = (
+    "TIMESTAMPTZ '2019-01-01 03:00:00+00'",
+    "TIMESTAMPTZ '2019-01-01 03:00:00+00' - INTERVAL 1 HOUR",
+    "TIMESTAMPTZ '2019-01-01 03:00:00+00'::DATE", "TIMESTAMP '2019-01-01 03:00:00'",
+    "DATE '2019-01-01'", "DATE '2018-12-31' + 1", "date_trunc('day', DATE '2019-01-01')",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("clock_type", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+def test_text_is_planned_with_the_type_that_it_has_beside_others(
+    session: DuckDBSession, clock_type: str
+) -> None:
+    session.execute(
+        "CREATE OR REPLACE TEMP TABLE trips AS SELECT (TIMESTAMP '2018-12-30' + "
+        f"INTERVAL (i) HOUR)::{clock_type} AS pickup FROM range(96) t(i)"
+    )
+    compared = 0
+    for wrapped, time, other in product(WRAPPED[:-1], TIMES, BESIDE):
+        for right in (f"BETWEEN '{time}' AND {other}", f"NOT IN ({other}, '{time}')"):
+            query = f"SELECT count(*) FROM trips WHERE {wrapped} {right} OR {other} < '{time}'"
+            statement = one_query(session, query)
+            planned = spliced(
+                statement.text, [*provable(statement, CLOCKS), *steady(statement, NEVER)]
+            )
+            if planned != statement.text:
+                assert session.execute(planned) == session.execute(statement.text), planned
+                compared += 1
+    assert compared > 300
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "pickup BETWEEN '2019-01-01 05:00:00+12' AND now()",
+        "pickup::TIMESTAMP BETWEEN '2019-01-01 05:00:00+12' AND now()",
+        "pickup BETWEEN '2019-01-01 05:00:00+12' AND TIMESTAMPTZ '2019-03-01 00:00:00+00'",
+        "pickup::DATE NOT BETWEEN '2018-12-01 10:00' AND now() AND pickup >= '2018-12-01'",
+        "pickup::DATE NOT BETWEEN '2018-12-01 10:00' AND TIMESTAMP '2030-01-01' "
+        "AND pickup >= '2018-12-01'",
+    ],
+)
+def test_an_archived_month_is_needed_where_text_beside_others_means_it(
+    aged: Aged, condition: str
+) -> None:
+    query = f"SELECT id FROM trips WHERE {condition}"
+    months, found = reached(lambda: aged.lake.sql(query).fetchall())
+    assert months or same(found, aged.twin(query, "everything"))
+
+
+def test_text_with_an_offset_is_compared_with_now_as_an_instant(plain_aged: Aged) -> None:
+    later = datetime.now(timezone(timedelta(hours=5))) + timedelta(hours=2)
+    query = f"SELECT count(*) FROM trips WHERE {{}} now() < '{later:%F %T}+05'"
+    with pytest.raises(ArchivedError):
+        plain_aged.lake.sql(query.format(""))
+    query = query.format("pickup >= '2019-01-01' AND")
+    assert plain_aged.lake.sql(query).fetchall() == plain_aged.twin(query, "everything")
+
+
+def test_a_range_of_text_and_now_is_proved(aged: Aged) -> None:
+    for upper in ("now()", "current_date", "now()::DATE - 1", "current_date - INTERVAL 1 DAY"):
+        for clock in ("pickup", "pickup::DATE", "pickup::TIMESTAMP"):
+            where = f"{clock} BETWEEN '2019-01-02' AND {upper}"
+            aged.lake.sql(f"SELECT count(*) FROM trips WHERE {where}").close()
 
 
 @pytest.mark.parametrize(

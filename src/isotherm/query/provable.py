@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from .parse import Node, Splice, Statement, match_at
-from .times import comparison_sides, is_steady
+from .times import compared_as, comparison_sides, is_steady, is_text, kind_of, text_as
 
 _COLUMN = re.compile(
     rb'(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)(?:\s*\.\s*(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+))*'
 )
-_STRING = re.compile(rb"'(?:[^']|'')*'")
 _NUMBER = re.compile(rb"\d{4}(?![\w.])")
 _YEAR_PARTS = frozenset({"year", "years", "yr", "y", "yrs"})
 UNWRAPPED = {
@@ -29,12 +28,6 @@ UNWRAPPED = {
     "TIMESTAMP WITH TIME ZONE": "{}",
 }
 """What is planned for a clock that is cast to a type."""
-_TEXT = {
-    "DATE": "CAST({} AS DATE)",
-    "TIMESTAMP": "CAST({} AS TIMESTAMP)",
-    "TIMESTAMP WITH TIME ZONE": "CAST(CAST({} AS TIMESTAMPTZ) AS TIMESTAMP)",
-}
-"""What is planned for text that it is compared with."""
 _TYPES = {
     "DATE": rb"DATE",
     "TIMESTAMP": rb"TIMESTAMP(?:\s+WITHOUT\s+TIME\s+ZONE)?(?!TZ)",
@@ -76,7 +69,8 @@ def _unwrapped(
         type_ = side["cast_type"]["id"]
         around = _cast_around(statement, column, type_)
         form = UNWRAPPED[type_]
-        values = [_beside_cast(statement, other, type_) for other in others]
+        kind = compared_as(kind_of(one) for one in (side, *others) if not is_text(one))
+        values = [_beside_cast(statement, other, kind) for other in others]
     else:
         around = _year_around(statement, column)
         form = "date_trunc('year', {})"
@@ -164,17 +158,16 @@ def _around(
     return (opening.start() if opening else start), closing.end(), name
 
 
-def _beside_cast(statement: Statement, other: Node, type_: str) -> Splice | None:
-    """Return what the other side becomes; None if nothing is known of it."""
-    if other.get("class") != "CONSTANT":
-        return Splice(0, 0, "") if is_steady(other) else None
-    if other["value"]["type"]["id"] != "VARCHAR":
-        return None
-    found = match_at(statement.text, other, _STRING)
-    if not found:
-        return None
-    written = statement.text.encode()[slice(*found)].decode()
-    return Splice(*found, _TEXT[type_].format(written))
+def _beside_cast(statement: Statement, other: Node, kind: str | None) -> Splice | None:
+    """Return what the other side becomes; None if nothing is known of it.
+
+    Args:
+        kind: The type of text there.
+
+    """
+    if is_text(other):
+        return text_as(statement, other, kind) if kind else None
+    return Splice(0, 0, "") if other.get("class") != "CONSTANT" and is_steady(other) else None
 
 
 def _year(statement: Statement, other: Node) -> Splice | None:

@@ -2,9 +2,9 @@
 
 `pickup >= now() - INTERVAL 6 MONTH` compares with a TIMESTAMP WITH TIME ZONE. Where the clock is a
 TIMESTAMP, the optimizer can prove nothing of that. Isotherm's sessions are in UTC, where the same
-instant as a TIMESTAMP compares alike with every type: so it is written in, wherever `now()` stands
-on a side of a comparison that names no column. Constants with a zone are treated alike. Everywhere
-else both stay what they are.
+instant as a TIMESTAMP compares alike with every type but text: so it is written in, wherever
+`now()` stands on a side of a comparison that names no column. Constants with a zone are treated
+alike, and so is text beside them, for it has their type. Everywhere else they stay what they are.
 """
 
 from __future__ import annotations
@@ -41,22 +41,92 @@ _STEADY = frozenset({
 })
 # fmt: on
 """Functions that give equal results for a TIMESTAMP and the same instant with a zone, in UTC."""
-_STEADY_TYPES = frozenset(
-    {"INTERVAL", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "INTEGER", "BIGINT", "DOUBLE"}
-)
+ZONED = "TIMESTAMP WITH TIME ZONE"
+_KINDS = ("DATE", "TIMESTAMP", ZONED)
+"""What is compared with each other has the last of its types."""
+_TEXT = {
+    "DATE": "CAST({} AS DATE)",
+    "TIMESTAMP": "CAST({} AS TIMESTAMP)",
+    ZONED: "CAST(CAST({} AS TIMESTAMPTZ) AS TIMESTAMP)",
+}
+"""What is planned for text that is compared with a type."""
+_STRING = re.compile(rb"'(?:[^']|'')*'")
+_STEADY_TYPES = frozenset({"INTERVAL", "DATE", "TIMESTAMP", ZONED, "INTEGER", "BIGINT", "DOUBLE"})
 _BY_YEAR = frozenset({"year", "date_part", "datepart", "isoyear"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def steady(statement: Statement, owned: Owned) -> Iterator[Splice]:
     """Yield the pieces that make instants with a zone, `now()` too, TIMESTAMPs in comparisons."""
-    for side in _steady_sides(statement.nodes):
-        for node in nodes(side):
-            if _is_call(node, _NOW):
-                if found := match_at(statement.text, node, _CALL):
-                    yield Splice(*found, f"CAST('{owned.now.isoformat(' ')}' AS TIMESTAMP)")
-            elif _is_zoned(node) and (found := match_at(statement.text, node["child"], _ZONED)):
-                yield Splice(found[1], found[1], "::TIMESTAMP")
+    for sides in comparison_sides(statement.nodes):
+        moments = {
+            splice: kind_of(side)
+            for side in sides
+            if is_steady(side)
+            for splice in _without_zone(statement, side, owned)
+        }
+        if not moments or any(map(_may_be_text, sides)):
+            continue
+        texts = [text_as(statement, side, ZONED) for side in sides if is_text(side)]
+        if texts and not set(moments.values()).isdisjoint({None, ZONED}):
+            if None in texts or None in moments.values():
+                continue  # it is not known what type the text has
+            yield from (text for text in texts if text)
+        yield from moments
+
+
+def _without_zone(statement: Statement, side: Node, owned: Owned) -> Iterator[Splice]:
+    """Yield the pieces that make a side's instants with a zone TIMESTAMPs."""
+    for node in nodes(side):
+        if _is_call(node, _NOW):
+            if found := match_at(statement.text, node, _CALL):
+                yield Splice(*found, f"CAST('{owned.now.isoformat(' ')}' AS TIMESTAMP)")
+        elif _is_zoned(node) and (found := match_at(statement.text, node["child"], _ZONED)):
+            yield Splice(found[1], found[1], "::TIMESTAMP")
+
+
+def is_text(side: Node) -> bool:
+    """Say whether a side is bare text, whose type is that of what it is compared with."""
+    return side.get("class") == "CONSTANT" and side["value"]["type"]["id"] == "VARCHAR"
+
+
+def text_as(statement: Statement, side: Node, kind: str) -> Splice | None:
+    """Return what is planned for bare text of a type; None if it is spelled strangely."""
+    found = match_at(statement.text, side, _STRING)
+    if not found:
+        return None
+    return Splice(*found, _TEXT[kind].format(statement.text.encode()[slice(*found)].decode()))
+
+
+def kind_of(side: Node) -> str | None:
+    """Return the type of a side that is steady, or a cast; None where it is not known."""
+    if side.get("class") == "CONSTANT":
+        return str(side["value"]["type"]["id"])
+    if side.get("class") == "CAST":
+        return str(side["cast_type"]["id"])
+    if _is_call(side, _NOW):
+        return ZONED
+    if _is_call(side, _TODAY):
+        name = side.get("function_name") or side["column_names"][0]
+        return "TIMESTAMP" if str(name).lower().endswith("timestamp") else "DATE"
+    name = str(side.get("function_name", "")).lower()
+    if name in ("make_date", "make_timestamp"):
+        return name.removeprefix("make_").upper()
+    if name.startswith("to_"):
+        return "INTERVAL"
+    kinds = [kind_of(child) for child in side.get("children") or ()]
+    times = [kind for kind in kinds if kind in _KINDS]
+    if len(times) != 1:
+        return None
+    if times == ["DATE"] and name in ("+", "-"):
+        return {"INTEGER": "DATE", "INTERVAL": "TIMESTAMP"}.get(str(kinds[1]))
+    return "TIMESTAMP" if times == ["DATE"] else times[0]
+
+
+def compared_as(kinds: Iterable[str | None]) -> str | None:
+    """Return the type in which sides of these types are compared; None where it is not known."""
+    found = set(kinds)
+    return max(found, key=_KINDS.index, default=None) if found <= set(_KINDS) else None
 
 
 def likely(session: DuckDBSession, query: Sequence[Node]) -> tuple[datetime, ...]:
@@ -103,10 +173,21 @@ def is_steady(node: Node) -> bool:
     return False
 
 
+def _may_be_text(side: Node) -> bool:
+    """Say whether a side is text that is computed: it would be another instant without a zone."""
+    match side.get("class"):
+        case "CAST":
+            return side["cast_type"]["id"] not in _STEADY_TYPES
+        case "FUNCTION":
+            name = str(side["function_name"]).lower()
+            return name not in _STEADY and not _is_call(side, _NOW | _TODAY)
+    return side.get("class") not in ("CONSTANT", "COLUMN_REF")
+
+
 def _is_zoned(node: Node) -> bool:
     """Say whether a node is a constant TIMESTAMP WITH TIME ZONE."""
     is_cast = node.get("class") == "CAST" and node["child"].get("class") == "CONSTANT"
-    return is_cast and node["cast_type"]["id"] == "TIMESTAMP WITH TIME ZONE"
+    return is_cast and node["cast_type"]["id"] == ZONED
 
 
 def _is_call(node: Node, functions: frozenset[str]) -> bool:
