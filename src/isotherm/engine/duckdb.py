@@ -293,7 +293,7 @@ class DuckDBSession:
             options = f"schema = MAP {{{schema}}}"
         listed = ", ".join(text(path) for path in paths)
         # A folder that happens to be called `fare=5` says nothing about a column.
-        return f"read_parquet([{listed}], {options}, hive_partitioning = false)"
+        return f"system.main.read_parquet([{listed}], {options}, hive_partitioning = false)"
 
     def parquet_columns(self, path: str) -> dict[int, Column]:
         """Return the columns of a Parquet file as it was written, by field id."""
@@ -302,7 +302,7 @@ class DuckDBSession:
     def parquet_columns_of(self, paths: Sequence[str]) -> dict[str, dict[int, Column]]:
         """Return the columns of Parquet files as they were written, by path and by field id."""
         rows = self.execute(
-            "SELECT file_name, field_id, name, duckdb_type FROM parquet_schema(?) "
+            "SELECT file_name, field_id, name, duckdb_type FROM system.main.parquet_schema(?) "
             "WHERE field_id IS NOT NULL",
             [list(paths)],
         )

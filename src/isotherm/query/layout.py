@@ -18,12 +18,15 @@ from . import pinned
 from .pinned import Field
 
 _DIGEST = """
-SELECT (SELECT max(version) FROM isotherm.pins WHERE dataset = $1),
-    count(*), bit_xor(hashed), sum(hashed::HUGEINT)
+SELECT (SELECT system.main.max(version) FROM isotherm.pins WHERE dataset = $1),
+    system.main.count_star(), system.main.bit_xor(hashed), system.main.sum(hashed::HUGEINT)
 FROM (
-    SELECT hash(id, tier, place, key, restored_place, restored_key, restored_until) AS hashed
+    SELECT system.main.hash(
+        id, tier, place, key, restored_place, restored_key, restored_until
+    ) AS hashed
     FROM isotherm.parts WHERE dataset = $1
 )"""
+"""The functions are the engine's own: the owner may have macros of their names."""
 KEPT = 32
 """So many texts of cold rows are kept at most."""
 ByOrdinal = dict[int, tuple[Part, ...]]

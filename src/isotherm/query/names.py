@@ -9,7 +9,7 @@ be looked into.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..engine.duckdb import DuckDBSession
@@ -17,10 +17,10 @@ from ..model.dataset import Dataset
 from ..model.errors import QueryError
 from . import files
 from .owned import Owned
-from .parse import Node, Statement, one_query, spliced
+from .parse import Node, Splice, Statement, one_query, spliced
 from .plain import place_of, plain
 from .provable import provable
-from .times import steady
+from .times import KNOWN, UNSEEN, steady
 
 _IDENT = r'(?:"(?:[^"]|"")*"|[\w$]+)'
 _VIEW = re.compile(
@@ -76,12 +76,12 @@ class Rules:
     """What a query's names are held against.
 
     Attributes:
-        builtin: Returns the functions that the warehouse's owner has not made, in lower case.
+        engine: Returns the names of the engine's own functions, in lower case.
 
     """
 
     datasets: Mapping[str, Dataset]
-    builtin: Callable[[], frozenset[str]]
+    engine: Callable[[], frozenset[str]]
     allow_files: bool
 
 
@@ -105,6 +105,7 @@ class _Search:
         self.clocks = frozenset(d.clock.casefold() for d in rules.datasets.values())
         self.macros = False
         self.seen: set[object] = set()
+        self.home = ""  # of the view that is looked into: names alone are its schema's first
 
     def resolve(self, statement: Statement) -> Named:
         text, proof = self.look_into(statement)
@@ -121,14 +122,23 @@ class _Search:
     def look_into(self, statement: Statement) -> tuple[str, str]:
         """Note what a query names, and return its text with plain names, and a provable one."""
         names = list(plain(statement, self.owned))
-        proof = [*steady(statement, self.owned), *provable(statement, self.clocks)]
+        proof = self.proof(statement)
         files.check(statement.nodes, self.owned, allow_files=self.rules.allow_files)
         for node in statement.nodes:
             if node.get("type") == "BASE_TABLE":
                 self.enter_table(*place_of(node, self.owned))
             elif "function_name" in node:
-                self.enter_function(str(node["function_name"]).casefold())
+                self.enter_function(str(node.get("schema", "")), str(node["function_name"]))
         return spliced(statement.text, names), spliced(statement.text, [*names, *proof])
+
+    def proof(self, statement: Statement) -> Sequence[Splice]:
+        """Return what makes a query provable: nothing where a macro may hide a known function."""
+        hidden = KNOWN & self.owned.macros.keys()
+        if hidden:
+            called = {str(node.get("function_name", "")).casefold() for node in statement.nodes}
+            if not hidden.isdisjoint(called | UNSEEN):
+                return ()
+        return (*steady(statement, self.owned), *provable(statement, self.clocks))
 
     def enter_table(self, schema: str, name: str) -> None:
         """Note the datasets that a table's name may mean, and the views that it may be."""
@@ -166,10 +176,13 @@ class _Search:
         if not found:
             raise QueryError(f"the view {name} cannot be read over whole datasets: {sql}")
         statement = one_query(self.session, found["body"])
+        outer, self.home = self.home, schema
         try:
             body, proof = self.look_into(statement)
         except QueryError as error:
             raise QueryError(f"the view {name}: {error.message}", hint=error.hint) from error
+        finally:
+            self.home = outer
         beside = self.neighbours(schema, statement) if schema != self.owned.default else ()
         return View(schema, name, found["columns"] or "", body, proof, beside)
 
@@ -186,11 +199,19 @@ class _Search:
         tables = sorted(self.owned.tables - datasets)
         return tuple(name for own, name in tables if own == schema and name.casefold() in alone)
 
-    def enter_function(self, name: str) -> None:
-        if name in self.rules.builtin():
-            return
-        for definition in self.owned.macros.get(name, ()):
+    def enter_function(self, schema: str, function: str) -> None:
+        """Look into the macros that a function may be."""
+        name = function.casefold()
+        macros = self.owned.macros.get(name, ())
+        if self.home and not schema and self.home != self.owned.default:
+            own = [home for home, _ in macros if home == self.home]
+            if own and (len(own) < len(macros) or name in self.rules.engine()):
+                raise QueryError(
+                    f"{function} was refused: it is a macro of {self.home}, and another function",
+                    hint=f"Write it in the view with its schema: {self.home}.{function}",
+                )
+        for _, definition in macros:
             self.macros = True
-            if definition not in self.seen:
-                self.seen.add(definition)
+            if (definition, self.home) not in self.seen:
+                self.seen.add((definition, self.home))
                 self.look_into(one_query(self.session, definition))

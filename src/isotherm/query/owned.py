@@ -29,7 +29,7 @@ class Owned:
     @cached_property
     def now(self) -> datetime:
         """The transaction's time, UTC without zone."""
-        found: datetime = self._tx.session.execute("SELECT now()::TIMESTAMP")[0][0]
+        found: datetime = self._tx.session.execute("SELECT system.main.now()::TIMESTAMP")[0][0]
         return found
 
     @cached_property
@@ -53,11 +53,11 @@ class Owned:
         return self._tx.partial()
 
     @cached_property
-    def macros(self) -> dict[str, list[str]]:
-        """The bodies of the macros, as queries, by name in lower case."""
-        found: dict[str, list[str]] = {}
-        for name, query in self._tx.macros():
-            found.setdefault(name.casefold(), []).append(query)
+    def macros(self) -> dict[str, list[tuple[str, str]]]:
+        """The macros, by name in lower case: the schema, and the body as a query."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for schema, name, query in self._tx.macros():
+            found.setdefault(name.casefold(), []).append((schema, query))
         return found
 
     def has_table(self, name: str, schema: str = "") -> bool:
@@ -73,21 +73,21 @@ class Owned:
         return name.casefold() in self.macros
 
 
-def builtin_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:
-    """Return the names of functions that the warehouse's owner has not made, in lower case.
+def engine_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:
+    """Return the names of the engine's own functions, in lower case.
 
     Args:
         loaded: The engine's extensions. The functions of the same ones are read once a process,
             for there are thousands.
 
     """
-    if loaded not in _SYSTEM_FUNCTIONS:
+    if loaded not in _ENGINE_FUNCTIONS:
         rows = tx.session.execute(
-            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() "
+            "SELECT DISTINCT lower(function_name) FROM system.main.duckdb_functions() "
             "WHERE database_name = 'system'"
         )
-        _SYSTEM_FUNCTIONS[loaded] = frozenset(row[0] for row in rows) | _WINDOW_FUNCTIONS
-    return _SYSTEM_FUNCTIONS[loaded] - {name.casefold() for name, _ in tx.macros()}
+        _ENGINE_FUNCTIONS[loaded] = frozenset(row[0] for row in rows)
+    return _ENGINE_FUNCTIONS[loaded]
 
 
 def fleeting_words(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:
@@ -97,7 +97,7 @@ def fleeting_words(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset
     it has made of any of these.
 
     Args:
-        loaded: As of `builtin_functions`.
+        loaded: As of `engine_functions`.
 
     """
     if loaded not in _FLEETING_WORDS:
@@ -128,12 +128,4 @@ _FLEETING = frozenset(
 """Keywords, and what is not said to be so."""
 
 _FLEETING_WORDS: dict[frozenset[str], frozenset[str]] = {}
-_SYSTEM_FUNCTIONS: dict[frozenset[str], frozenset[str]] = {}
-
-# fmt: off
-_WINDOW_FUNCTIONS = frozenset({
-    "row_number", "rank", "dense_rank", "rank_dense", "percent_rank", "cume_dist", "ntile",
-    "first_value", "last_value", "nth_value", "lag", "lead", "fill", "first", "last",
-})
-# fmt: on
-"""Functions that the parser knows and the catalogue does not."""
+_ENGINE_FUNCTIONS: dict[frozenset[str], frozenset[str]] = {}

@@ -31,7 +31,7 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
 
     """
     try:
-        found = session.execute("SELECT content FROM read_text(?)", [pin.metadata])
+        found = session.execute("SELECT content FROM system.main.read_text(?)", [pin.metadata])
         if not found:
             raise ValueError("there is no such file")
         schema = _schema(json.loads(found[0][0]), pin.snapshot)

@@ -143,7 +143,10 @@ class Places:
         return path
 
     def _path(self, catalog: str, made: set[str]) -> Iterable[str]:
-        """Yield where a name is looked for: each schema in the place, then in the warehouse."""
+        """Yield where a name is looked for: each schema in the place, then in the warehouse.
+
+        The engine's own come after the default schema: a macro elsewhere hides none of them.
+        """
         own = self._named.schemas
         if DATASETS in made:
             yield quote(catalog, DATASETS)
@@ -154,6 +157,8 @@ class Places:
             if schema.casefold() in here or schema == "main":
                 yield quote(catalog, here.get(schema.casefold(), schema))
             yield quote(self._tx.alias, schema)
+            if schema == own[0]:
+                yield from ("system.main", "system.pg_catalog")
         for name in sorted(others - {DATASETS, HOT}):
             yield quote(catalog, here[name])
         if HOT in made and HOT in others:  # last: its names are asked for with the schema

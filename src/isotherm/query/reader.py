@@ -27,7 +27,7 @@ from .guard import Needed
 from .kept import Kept, Understood
 from .layout import Memory
 from .names import Named, Rules, resolve
-from .owned import Owned, builtin_functions, fleeting_words
+from .owned import Owned, engine_functions, fleeting_words
 from .parse import Statement, one_query
 from .place import Places
 from .refusal import refusal
@@ -245,7 +245,8 @@ class Reader:
     def named(self, tx: AttachedTransaction, statement: Statement, *, allow_files: bool) -> Named:
         """Look into a query and everything that it names; see `names.resolve`."""
         owned = Owned(tx, self.warehouse.name, self.warehouse.default_schema)
-        rules = Rules(self.datasets, lambda: self._builtin, allow_files)
+        loaded = self.warehouse.engine.loaded
+        rules = Rules(self.datasets, lambda: engine_functions(tx, loaded), allow_files)
         return resolve(tx.session, statement, owned, rules)
 
     def _furnish(self, plan: Planned) -> None:
@@ -270,11 +271,6 @@ class Reader:
     def _fleeting(self) -> frozenset[str]:
         with self.warehouse.snapshot() as tx:
             return fleeting_words(tx, self.warehouse.engine.loaded)
-
-    @cached_property
-    def _builtin(self) -> frozenset[str]:
-        with self.warehouse.snapshot() as tx:
-            return builtin_functions(tx, self.warehouse.engine.loaded)
 
 
 class _BlindError(Exception):

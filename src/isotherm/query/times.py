@@ -52,6 +52,10 @@ _TEXT = {
 """What is planned for text that is compared with a type."""
 _STRING = re.compile(rb"'(?:[^']|'')*'")
 _STEADY_TYPES = frozenset({"INTERVAL", "DATE", "TIMESTAMP", ZONED, "INTEGER", "BIGINT", "DOUBLE"})
+KNOWN = _NOW | _TODAY | _STEADY | {"year", "date_part"}
+"""Functions of which it is known what they do, here and in `provable`."""
+UNSEEN = _NOW | _TODAY | {"date_trunc"}
+"""Those of them that a query may call without naming them, and that are written in."""
 _BY_YEAR = frozenset({"year", "date_part", "datepart", "isoyear"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 

@@ -182,8 +182,8 @@ class AttachedTransaction(ABC):
         """Return the SQL of the views that the engine knows, by schema and name."""
         return {}
 
-    def macros(self) -> Sequence[tuple[str, str]]:
-        """Return name and body, as a query, of the macros that the engine knows."""
+    def macros(self) -> Sequence[tuple[str, str, str]]:
+        """Return schema, name and body, as a query, of the macros that the engine knows."""
         return ()
 
     @abstractmethod

@@ -203,18 +203,20 @@ class DuckDBTransaction(AttachedTransaction):
         )
         return {(schema, name): sql for schema, name, sql in rows}
 
-    def macros(self) -> Sequence[tuple[str, str]]:
-        """Return name and body, as a query, of the macros."""
+    def macros(self) -> Sequence[tuple[str, str, str]]:
+        """Return schema, name and body, as a query, of the macros."""
         return self._kept("macros", self._macros)
 
-    def _macros(self) -> Sequence[tuple[str, str]]:
+    def _macros(self) -> Sequence[tuple[str, str, str]]:
         rows = self.session.execute(
-            "SELECT function_name, function_type, macro_definition FROM duckdb_functions() "
+            "SELECT schema_name, function_name, function_type, macro_definition "
+            "FROM system.main.duckdb_functions() "
             "WHERE database_name = ? AND NOT internal AND macro_definition IS NOT NULL",
             [self.alias],
         )
         return [
-            (name, body if kind == "table_macro" else f"SELECT {body}") for name, kind, body in rows
+            (schema, name, body if kind == "table_macro" else f"SELECT {body}")
+            for schema, name, kind, body in rows
         ]
 
     def _kept(self, key: object, read: Callable[[], Found]) -> Found:
