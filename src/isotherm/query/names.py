@@ -3,14 +3,14 @@
 A dataset's name and its table's own name mean the whole dataset. A view over the table must see the
 whole, too: DuckDB would bind it to the warehouse's table, so it is made again beside the datasets,
 and so are the views that it stands on. A macro's names are bound where it is called: it only has to
-be looked into.
+be looked into. In views and macros a name means first what their owner has called so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ..engine.duckdb import DuckDBSession
 from ..model.dataset import Dataset
@@ -18,7 +18,7 @@ from ..model.errors import QueryError
 from . import files
 from .owned import Owned
 from .parse import Node, Splice, Statement, one_query, spliced
-from .plain import place_of, plain
+from .plain import HOT, place_of, plain
 from .provable import provable
 from .times import KNOWN, UNSEEN, steady
 
@@ -37,7 +37,7 @@ class View:
     Attributes:
         columns: The names of its columns in parentheses, where it was made with them.
         provable: Its body as the optimizer understands it best.
-        neighbours: Tables of its own schema that it names without one.
+        neighbours: Tables of its own schema that it names without one: they come first there.
 
     """
 
@@ -95,6 +95,21 @@ def resolve(session: DuckDBSession, statement: Statement, owned: Owned, rules: R
     return _Search(session, owned, rules).resolve(statement)
 
 
+@dataclass(frozen=True)
+class _Body:
+    """What is looked into below the query: a view, or a macro that the query itself calls.
+
+    Attributes:
+        schema: Names alone are looked for in it first.
+        beside: The view's neighbours.
+
+    """
+
+    schema: str
+    is_view: bool
+    beside: set[str] = field(default_factory=set, compare=False)
+
+
 class _Search:
     def __init__(self, session: DuckDBSession, owned: Owned, rules: Rules) -> None:
         self.session = session
@@ -105,7 +120,7 @@ class _Search:
         self.clocks = frozenset(d.clock.casefold() for d in rules.datasets.values())
         self.macros = False
         self.seen: set[object] = set()
-        self.home = ""  # of the view that is looked into: names alone are its schema's first
+        self.body: _Body | None = None
 
     def resolve(self, statement: Statement) -> Named:
         text, proof = self.look_into(statement)
@@ -142,8 +157,10 @@ class _Search:
 
     def enter_table(self, schema: str, name: str) -> None:
         """Note the datasets that a table's name may mean, and the views that it may be."""
+        own = self.owners(self.body, schema, name) if self.body else ""
+        schema = own or schema
         for dataset in self.rules.datasets.values():
-            by_name = name == dataset.name.casefold() and schema in ("", "hot")
+            by_name = name == dataset.name.casefold() and schema in ("", HOT) and not own
             table = dataset.table
             by_table = name == table.name.casefold() and schema in ("", table.schema.casefold())
             if by_name or by_table:
@@ -156,6 +173,40 @@ class _Search:
             if own_name == name and schema in ("", own_schema) and key not in self.seen:
                 self.seen.add(key)
                 self.views[key] = self.enter_view(*key, sql)
+
+    def owners(self, body: _Body, schema: str, name: str) -> str:
+        """Return the schema, in lower case, of what the owner means by a name in a body, if any.
+
+        Raises:
+            QueryError: the query would find something of Isotherm's in its place.
+
+        """
+        homes = [schema] if schema else [body.schema, self.owned.default]
+        own = next((home.casefold() for home in homes if self.owned.has_table(name, home)), "")
+        if not own:
+            return ""
+        is_first = body.is_view and own == body.schema.casefold()
+        for dataset in self.rules.datasets.values():
+            table = (dataset.table.schema.casefold(), dataset.table.name.casefold())
+            if dataset.name.casefold() != name:
+                continue
+            if own == HOT or not (schema or is_first or table == (own, name)):
+                raise QueryError(
+                    f"{name} was refused: in the warehouse it is {own}.{name}, and here it would "
+                    f"be the dataset {dataset.name}",
+                    hint="Give one of them another name"
+                    + ("." if own == HOT else f", or write it there with its schema: {own}.{name}"),
+                )
+        if is_first and not schema:
+            body.beside.update(self.tables_called(own, name))
+        return own
+
+    def tables_called(self, schema: str, name: str) -> Iterator[str]:
+        """Yield the tables of a schema that are no datasets' and have a name in some letters."""
+        datasets = {(d.table.schema, d.table.name) for d in self.rules.datasets.values()}
+        for own_schema, own in self.owned.tables - datasets:
+            if (own_schema.casefold(), own.casefold()) == (schema, name):
+                yield own
 
     def check_partial(self, schema: str, name: str) -> None:
         """Refuse what shows a dataset's hot rows alone, and no cold ones."""
@@ -176,42 +227,32 @@ class _Search:
         if not found:
             raise QueryError(f"the view {name} cannot be read over whole datasets: {sql}")
         statement = one_query(self.session, found["body"])
-        outer, self.home = self.home, schema
+        outer, self.body = self.body, _Body(schema, is_view=True)
         try:
             body, proof = self.look_into(statement)
+            beside = tuple(sorted(self.body.beside))
         except QueryError as error:
             raise QueryError(f"the view {name}: {error.message}", hint=error.hint) from error
         finally:
-            self.home = outer
-        beside = self.neighbours(schema, statement) if schema != self.owned.default else ()
+            self.body = outer
         return View(schema, name, found["columns"] or "", body, proof, beside)
-
-    def neighbours(self, schema: str, statement: Statement) -> tuple[str, ...]:
-        """Return the tables of a view's own schema that it names alone: they come first there."""
-        datasets = {(d.table.schema, d.table.name) for d in self.rules.datasets.values()}
-        alone = {
-            name
-            for node in statement.nodes
-            if node.get("type") == "BASE_TABLE"
-            for own, name in [place_of(node, self.owned)]
-            if not own
-        }
-        tables = sorted(self.owned.tables - datasets)
-        return tuple(name for own, name in tables if own == schema and name.casefold() in alone)
 
     def enter_function(self, schema: str, function: str) -> None:
         """Look into the macros that a function may be."""
         name = function.casefold()
         macros = self.owned.macros.get(name, ())
-        if self.home and not schema and self.home != self.owned.default:
-            own = [home for home, _ in macros if home == self.home]
+        body = self.body or _Body(self.owned.default, is_view=False)
+        if body.schema != self.owned.default and not schema:
+            own = [home for home, _ in macros if home == body.schema]
             if own and (len(own) < len(macros) or name in self.rules.engine()):
                 raise QueryError(
-                    f"{function} was refused: it is a macro of {self.home}, and another function",
-                    hint=f"Write it in the view with its schema: {self.home}.{function}",
+                    f"{function} was refused: it is a macro of {body.schema}, and another function",
+                    hint=f"Write it in the view with its schema: {body.schema}.{function}",
                 )
         for _, definition in macros:
             self.macros = True
-            if (definition, self.home) not in self.seen:
-                self.seen.add((definition, self.home))
+            if (definition, body) not in self.seen:
+                self.seen.add((definition, body))
+                outer, self.body = self.body, body
                 self.look_into(one_query(self.session, definition))
+                self.body = outer

@@ -12,15 +12,13 @@ from ..engine.sql import quote, text
 from ..warehouse.attached import AttachedTransaction
 from .kept import PLACE_AT_MOST, Kept, speaks_of_catalogs
 from .names import Named, View
-from .plain import PRIVATE
+from .plain import HOT, PRIVATE
 from .whole import Whole
 
 DATASETS = f"{PRIVATE}datasets"
 """The schema of the datasets' names; it is looked into first."""
 STAND_INS = f"{PRIVATE}stand_ins"
 """The schema of what takes the place of rows while a query is planned; nothing looks into it."""
-HOT = "hot"
-"""The schema in which a dataset's name means its hot rows alone."""
 
 _NUMBERS = itertools.count(1)
 

@@ -12,6 +12,9 @@ from .parse import NOWHERE, Node, Splice, Statement, match_at
 PRIVATE = "isotherm_"
 """How the names of Isotherm's own catalogs and schemas begin; no query may name them."""
 
+HOT = "hot"
+"""The schema in which a dataset's name means its hot rows alone."""
+
 _QUALIFIER = re.compile(rb'(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)\s*\.\s*')
 
 

@@ -29,7 +29,7 @@ from ..query.failing import Context
 from ..query.names import Named
 from ..query.owned import Owned
 from ..query.parse import Statement, one_query
-from ..query.place import HOT
+from ..query.plain import HOT
 from ..query.reader import Planned, Reader
 from ..query.whole import Whole, hot_rows
 from ..storage.base import Storage
