@@ -105,3 +105,20 @@ def test_what_would_be_a_dataset_instead_is_refused(make: Make, made: str, query
     )
     with pytest.raises(QueryError, match="trips was refused: in the warehouse it is"):
         lake.sql(query, archived="skip")
+
+
+@pytest.mark.parametrize(("table", "view"), [("Äpfel", "äpfel"), ("straße", "strasse")])
+def test_names_differ_in_more_than_the_case_of_a_to_z_as_in_duckdb(
+    make: Make, table: str, view: str
+) -> None:
+    lake, _ = make(
+        f'CREATE TABLE "{table}" AS FROM rides',
+        f'CREATE VIEW "{view}" AS SELECT * FROM "{table}"',
+        config=CONFIG.replace("main.rides", f"main.{table}"),
+    )
+    for name in (table, view):
+        with pytest.raises(ArchivedError):
+            lake.sql(f'SELECT count(*) FROM "{name}"')
+        query = f"SELECT count(*) FROM \"{name}\" WHERE pickup >= '2019-01-01'"
+        expected = run_sql(lake, "SELECT count(*) FROM rides WHERE pickup >= '2019-01-01'")
+        assert lake.sql(query).fetchall() == expected

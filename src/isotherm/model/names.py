@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def folded(name: str) -> str:
+    """Return what SQL compares of a name: the case of A to Z alone is nothing to it."""
+    return name.translate(_LOWER)
 
 
 def identifier(name: str) -> str:

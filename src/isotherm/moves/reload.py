@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..control.inventory import clock_of
 from ..engine.sql import quote, within
 from ..model.errors import RequestError, SchemaError, VerifyError
-from ..model.names import identifier
+from ..model.names import folded, identifier
 from ..model.period import Period, ranges
 from ..model.schema import Column, names_now, widens
 from .base import Act, leaving
@@ -67,10 +67,10 @@ class Reload(Act):
 
         """
         names = names_now((column.name for column in columns), self.dataset.renamed)
-        own = {column.name.casefold(): column for column in self.cold}
+        own = {folded(column.name): column for column in self.cold}
         found: dict[str, str] = {}
         for column in columns:
-            place = own.get(names[column.name].casefold())
+            place = own.get(folded(names[column.name]))
             fits = place and (place.type == column.type or widens(column.type, place.type))
             if place is None or not fits:
                 raise _no_place(self, column.name, column.type, place)

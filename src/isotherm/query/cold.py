@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..engine.duckdb import DuckDBSession
 from ..engine.sql import listed, quote
+from ..model.names import folded
 from ..model.part import Location, Part
 from ..model.schema import Column
 from .layout import Memory
@@ -62,9 +63,9 @@ def together(columns: Sequence[Column], hot: str, cold: str) -> str:
 
 def _is_of_today(found: Columns, columns: Columns) -> bool:
     """Say whether an object has the columns that it has by the names and types of today."""
-    ids = {column.name.casefold(): id_ for id_, column in columns.items()}
+    ids = {folded(column.name): id_ for id_, column in columns.items()}
     return all(
-        columns[id_] == column if id_ in columns else column.name.casefold() not in ids
+        columns[id_] == column if id_ in columns else folded(column.name) not in ids
         for id_, column in found.items()
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..model.names import folded
 from .names import Named
 
 _ANY = ("STAR", "POSITIONAL_REFERENCE", "PIVOT", "SHOW_REF")
@@ -16,19 +17,19 @@ def mentioned(named: Named) -> frozenset[str] | None:
         return None
     words: set[str] = set()
     rows: set[str] = set()
-    clocks = {dataset.clock.casefold() for dataset in named.datasets}
+    clocks = {folded(dataset.clock) for dataset in named.datasets}
     for node in named.nodes:
         if node.get("type") in _ANY or node.get("class") in _ANY or node.get("column_name_alias"):
             return None
         if node.get("type") == "JOIN":
             if node["ref_type"] == "NATURAL":
                 return None
-            words.update(str(name).casefold() for name in node["using_columns"])
-        words.update(str(name).casefold() for name in node.get("column_names") or ())
+            words.update(folded(str(name)) for name in node["using_columns"])
+        words.update(folded(str(name)) for name in node.get("column_names") or ())
         if "sample" in node:  # a table, a subquery or a join, and no expression
-            rows |= {str(node.get(key) or "").casefold() for key in ("alias", "table_name")}
+            rows |= {folded(str(node.get(key) or "")) for key in ("alias", "table_name")}
     alone = {
-        str(node["column_names"][0]).casefold()
+        folded(str(node["column_names"][0]))
         for node in named.nodes
         if len(node.get("column_names") or ()) == 1
     }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..model.errors import QueryError
+from ..model.names import folded
 from .owned import Owned
 from .parse import Node
 
@@ -68,15 +69,15 @@ def _check_table(node: Node, owned: Owned) -> None:
         str(node.get(key) or "") for key in ("catalog_name", "schema_name", "table_name")
     )
     whole = ".".join(part for part in (catalog, schema, name) if part)
-    known = {*(own.casefold() for own in owned.schemas), *_SCHEMAS}
-    if schema and (schema.casefold() not in known and schema.casefold() not in owned.catalogs):
+    known = {*(folded(own) for own in owned.schemas), *_SCHEMAS}
+    if schema and (folded(schema) not in known and folded(schema) not in owned.catalogs):
         raise _refused(f"{whole}: there is no schema {schema}, and it")
     if _FILE.search(name) and not owned.has_table(name, schema):
         raise _refused(f"the file {whole}")
 
 
 def _check_function(name: str, owned: Owned, allow_files: bool) -> None:
-    known = name.casefold()
+    known = folded(name)
     if known in HARMLESS or (known not in READS_FILES and owned.has_macro(known)):
         return
     if known not in READS_FILES:

@@ -18,6 +18,7 @@ from typing import Any
 from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
 from ..engine.sql import instant, quote
+from ..model.names import folded
 from ..model.part import Part
 from ..model.period import Period
 from .columns import mentioned
@@ -97,7 +98,7 @@ def _whole_anyway(named: Named, wholes: Sequence[Whole], opened: int) -> bool:
     files = (sum(map(len, data.layout.cold.values())) for data in wholes)
     if named.views or named.macros or any(many > opened for many in files):
         return False
-    clocks = {data.dataset.clock.casefold() for data in wholes}
+    clocks = {folded(data.dataset.clock) for data in wholes}
 
     def tells(side: Node) -> bool:
         return any(_column_of(node) in clocks for node in nodes(side))
@@ -113,7 +114,7 @@ def _whole_anyway(named: Named, wholes: Sequence[Whole], opened: int) -> bool:
 
 def _column_of(node: Node) -> str:
     names = node.get("column_names")
-    return str(names[-1]).casefold() if names else ""
+    return folded(str(names[-1])) if names else ""
 
 
 class _Found:
@@ -193,7 +194,7 @@ def _rows(catalog: str, data: Whole, made: Iterable[str], words: frozenset[str] 
     columns = tuple(
         column
         for column in data.columns
-        if column.name == clock or words is None or column.name.casefold() in words
+        if column.name == clock or words is None or folded(column.name) in words
     )
     picked = ", ".join(
         f"clock AS {quote(clock)}"

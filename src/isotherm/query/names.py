@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ..engine.duckdb import DuckDBSession
 from ..model.dataset import Dataset
 from ..model.errors import QueryError
+from ..model.names import folded
 from . import files
 from .owned import Owned
 from .parse import Node, Splice, Statement, one_query, spliced
@@ -117,7 +118,7 @@ class _Search:
         self.rules = rules
         self.datasets: dict[str, Dataset] = {}
         self.views: dict[tuple[str, str], View] = {}
-        self.clocks = frozenset(d.clock.casefold() for d in rules.datasets.values())
+        self.clocks = frozenset(folded(d.clock) for d in rules.datasets.values())
         self.macros = False
         self.seen: set[object] = set()
         self.body: _Body | None = None
@@ -150,7 +151,7 @@ class _Search:
         """Return what makes a query provable: nothing where a macro may hide a known function."""
         hidden = KNOWN & self.owned.macros.keys()
         if hidden:
-            called = {str(node.get("function_name", "")).casefold() for node in statement.nodes}
+            called = {folded(str(node.get("function_name", ""))) for node in statement.nodes}
             if not hidden.isdisjoint(called | UNSEEN):
                 return ()
         return (*steady(statement, self.owned), *provable(statement, self.clocks))
@@ -160,16 +161,16 @@ class _Search:
         own = self.owners(self.body, schema, name) if self.body else ""
         schema = own or schema
         for dataset in self.rules.datasets.values():
-            by_name = name == dataset.name.casefold() and schema in ("", HOT) and not own
+            by_name = name == folded(dataset.name) and schema in ("", HOT) and not own
             table = dataset.table
-            by_table = name == table.name.casefold() and schema in ("", table.schema.casefold())
+            by_table = name == folded(table.name) and schema in ("", folded(table.schema))
             if by_name or by_table:
                 self.datasets.setdefault(dataset.name, dataset)
             if by_name or (by_table and (schema or table.schema == self.owned.default)):
                 return
         self.check_partial(schema, name)
         for key, sql in self.owned.views.items():
-            own_schema, own_name = (part.casefold() for part in key)
+            own_schema, own_name = (folded(part) for part in key)
             if own_name == name and schema in ("", own_schema) and key not in self.seen:
                 self.seen.add(key)
                 self.views[key] = self.enter_view(*key, sql)
@@ -182,13 +183,13 @@ class _Search:
 
         """
         homes = [schema] if schema else [body.schema, self.owned.default]
-        own = next((home.casefold() for home in homes if self.owned.has_table(name, home)), "")
+        own = next((folded(home) for home in homes if self.owned.has_table(name, home)), "")
         if not own:
             return ""
-        is_first = body.is_view and own == body.schema.casefold()
+        is_first = body.is_view and own == folded(body.schema)
         for dataset in self.rules.datasets.values():
-            table = (dataset.table.schema.casefold(), dataset.table.name.casefold())
-            if dataset.name.casefold() != name:
+            table = (folded(dataset.table.schema), folded(dataset.table.name))
+            if folded(dataset.name) != name:
                 continue
             if own == HOT or not (schema or is_first or table == (own, name)):
                 raise QueryError(
@@ -205,13 +206,13 @@ class _Search:
         """Yield the tables of a schema that are no datasets' and have a name in some letters."""
         datasets = {(d.table.schema, d.table.name) for d in self.rules.datasets.values()}
         for own_schema, own in self.owned.tables - datasets:
-            if (own_schema.casefold(), own.casefold()) == (schema, name):
+            if (folded(own_schema), folded(own)) == (schema, name):
                 yield own
 
     def check_partial(self, schema: str, name: str) -> None:
         """Refuse what shows a dataset's hot rows alone, and no cold ones."""
         for (own_schema, own_name), below in self.owned.partial.items():
-            if own_name.casefold() != name or schema not in ("", own_schema.casefold()):
+            if folded(own_name) != name or schema not in ("", folded(own_schema)):
                 continue
             for dataset in self.rules.datasets.values():
                 if dataset.table in below:
@@ -239,7 +240,7 @@ class _Search:
 
     def enter_function(self, schema: str, function: str) -> None:
         """Look into the macros that a function may be."""
-        name = function.casefold()
+        name = folded(function)
         macros = self.owned.macros.get(name, ())
         body = self.body or _Body(self.owned.default, is_view=False)
         if body.schema != self.owned.default and not schema:

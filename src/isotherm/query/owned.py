@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from ..model.dataset import TableName
+from ..model.names import folded
 from ..warehouse.attached import AttachedTransaction
 
 
@@ -24,7 +25,7 @@ class Owned:
         self._tx = tx
         self.name = name
         self.default = default
-        self.catalogs = frozenset({name.casefold(), tx.alias.casefold()})
+        self.catalogs = frozenset({folded(name), folded(tx.alias)})
 
     @cached_property
     def now(self) -> datetime:
@@ -57,20 +58,20 @@ class Owned:
         """The macros, by name in lower case: the schema, and the body as a query."""
         found: dict[str, list[tuple[str, str]]] = {}
         for schema, name, query in self._tx.macros():
-            found.setdefault(name.casefold(), []).append((schema, query))
+            found.setdefault(folded(name), []).append((schema, query))
         return found
 
     def has_table(self, name: str, schema: str = "") -> bool:
         """Say whether a table or view of a schema, of any if none is said, has this name."""
-        wanted = (schema.casefold(), name.casefold())
+        wanted = (folded(schema), folded(name))
         return any(
-            (own_schema.casefold() if schema else "", own.casefold()) == wanted
+            (folded(own_schema) if schema else "", folded(own)) == wanted
             for own_schema, own in (*self.tables, *self.views)
         )
 
     def has_macro(self, name: str) -> bool:
         """Say whether some macro has this name."""
-        return name.casefold() in self.macros
+        return folded(name) in self.macros
 
 
 def engine_functions(tx: AttachedTransaction, loaded: frozenset[str]) -> frozenset[str]:

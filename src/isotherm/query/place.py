@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
+from ..model.names import folded
 from ..warehouse.attached import AttachedTransaction
 from .kept import PLACE_AT_MOST, Kept, speaks_of_catalogs
 from .names import Named, View
@@ -149,11 +150,11 @@ class Places:
         if DATASETS in made:
             yield quote(catalog, DATASETS)
         # A config may write a schema in other letters than the warehouse does.
-        here = {schema.casefold(): schema for schema in made}
-        others = here.keys() - {schema.casefold() for schema in own}
+        here = {folded(schema): schema for schema in made}
+        others = here.keys() - {folded(schema) for schema in own}
         for schema in own:
-            if schema.casefold() in here or schema == "main":
-                yield quote(catalog, here.get(schema.casefold(), schema))
+            if folded(schema) in here or schema == "main":
+                yield quote(catalog, here.get(folded(schema), schema))
             yield quote(self._tx.alias, schema)
             if schema == own[0]:
                 yield from ("system.main", "system.pg_catalog")
@@ -166,7 +167,7 @@ class Places:
     def _says_hot(self) -> bool:
         named = self._named
         texts = (named.text, *(view.body for view in named.views))
-        return named.macros or any(HOT in text.casefold() for text in texts)
+        return named.macros or any(HOT in folded(text) for text in texts)
 
 
 def _dataset(data: Whole, rows: str, says_hot: bool) -> Iterable[tuple[tuple[str, str], str]]:
@@ -176,7 +177,7 @@ def _dataset(data: Whole, rows: str, says_hot: bool) -> Iterable[tuple[tuple[str
     """
     dataset, table = data.dataset, data.dataset.table
     yield (table.schema, table.name), rows
-    if (table.schema, table.name.casefold()) != ("main", dataset.name.casefold()):
+    if (table.schema, folded(table.name)) != ("main", folded(dataset.name)):
         yield (DATASETS, dataset.name), rows
     if says_hot:
         yield (HOT, dataset.name), f"SELECT * FROM {data.hot}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..model.errors import QueryError
+from ..model.names import folded
 from .owned import Owned
 from .parse import NOWHERE, Node, Splice, Statement, match_at
 
@@ -24,7 +25,7 @@ def place_of(table: Node, owned: Owned) -> tuple[str, str]:
     The schema is empty where the name stands alone.
     """
     catalog, schema, name = (
-        str(table[key]).casefold() for key in ("catalog_name", "schema_name", "table_name")
+        folded(str(table[key])) for key in ("catalog_name", "schema_name", "table_name")
     )
     if not catalog and schema and _is_own(schema, owned):
         return owned.default, name  # DuckDB reads catalog.table so
@@ -48,9 +49,9 @@ def plain(statement: Statement, owned: Owned) -> Iterator[Splice]:
         instead = _instead(names, owned) if len(names) > 1 else None
         if instead is not None:
             yield _cut(statement, node, owned, instead)
-            taken.add((names[-2].casefold(), names[-1].casefold()))
+            taken.add((folded(names[-2]), folded(names[-1])))
     for node in columns:
-        column = [str(name).casefold() for name in node["column_names"]]
+        column = [folded(str(name)) for name in node["column_names"]]
         own = len(column) == 4 and column[0] in owned.catalogs
         if own and (column[1], column[2]) in taken:
             yield _cut(statement, node, owned, "")
@@ -69,7 +70,7 @@ def _names(node: Node) -> list[str]:
 
 def _instead(names: Sequence[str], owned: Owned) -> str | None:
     """Return what takes the place of a name's catalog; None if it has none."""
-    first = names[0].casefold()
+    first = folded(names[0])
     if len(names) == 3:
         if first in owned.catalogs:
             return ""
@@ -88,7 +89,7 @@ def _is_own(schema: str, owned: Owned) -> bool:
 
 
 def _is_schema(name: str, owned: Owned) -> bool:
-    return name in {schema.casefold() for schema in owned.schemas}
+    return name in {folded(schema) for schema in owned.schemas}
 
 
 def _cut(statement: Statement, node: Node, owned: Owned, instead: str) -> Splice:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from ..model.names import folded
 from .parse import Node, Splice, Statement, match_at
 from .times import compared_as, comparison_sides, is_steady, is_text, kind_of, text_as
 
@@ -114,7 +115,7 @@ def _wrapped(side: Node) -> Node | None:
 
 def _is_clock(column: Node, clocks: frozenset[str]) -> bool:
     names = column["column_names"]
-    return len(names) < 4 and str(names[-1]).casefold() in clocks
+    return len(names) < 4 and folded(str(names[-1])) in clocks
 
 
 Around = tuple[int, int, str] | None

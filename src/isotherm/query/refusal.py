@@ -11,6 +11,7 @@ from ..cost.dollars import quote, size_of
 from ..cost.prices import PriceBook
 from ..engine.sql import instant, plainly, text
 from ..model.errors import ArchivedError
+from ..model.names import folded
 from ..model.part import Part
 from ..model.period import ranges
 from ..model.tier import Tier
@@ -113,4 +114,4 @@ def _wrapper(side: Node, others: Sequence[Node], clock: str) -> str:
 def _is(node: Node, column: str) -> bool:
     """Say whether a node is a column of this name."""
     names = node.get("column_names") if node.get("type") == "COLUMN_REF" else None
-    return bool(names) and str(names[-1]).casefold() == column.casefold()  # type: ignore[index]
+    return bool(names) and folded(str(names[-1])) == folded(column)  # type: ignore[index]

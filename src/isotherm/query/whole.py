@@ -11,7 +11,7 @@ from ..engine.sql import quote
 from ..model.clock import Clock
 from ..model.dataset import Dataset
 from ..model.errors import SchemaError
-from ..model.names import identifier
+from ..model.names import folded, identifier
 from ..model.schema import Column, cold_type, names_now, widens
 from ..warehouse.attached import AttachedTransaction
 from .layout import Layout, Memory
@@ -48,8 +48,8 @@ class Whole:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that a query sees, those of the table first."""
-        cold = {field.name.casefold(): field.type for field in self.fields}
-        own = tuple(Column(c.name, cold.get(c.name.casefold(), c.type)) for c in self.table)
+        cold = {folded(field.name): field.type for field in self.fields}
+        own = tuple(Column(c.name, cold.get(folded(c.name), c.type)) for c in self.table)
         return own + tuple(Column(f.name, f.type) for f in self.fields if f.name in self.lost)
 
     def check_lost(self) -> None:
@@ -85,11 +85,9 @@ def read(tx: AttachedTransaction, dataset: Dataset, readable_at: datetime, memor
     if not table:
         raise missing_table(dataset, len(layout.cold.keys() | layout.archived.keys()))
     seen, lost = _seen(dataset, table, fields)
-    there = {field.name.casefold() for field in seen}
+    there = {folded(field.name) for field in seen}
     types = {field.type for field in seen if field.name in lost}
-    renamed = (
-        c.name for c in table if c.name.casefold() not in there and cold_type(c.type) in types
-    )
+    renamed = (c.name for c in table if folded(c.name) not in there and cold_type(c.type) in types)
     return Whole(
         dataset,
         tx.relation(dataset.table),
@@ -128,7 +126,7 @@ def notes(data: Whole, query: str) -> Iterator[str]:
         names = ", ".join(data.lost)
         yield f"{table} has lost {names}: hot rows have NULL there, cold rows still have values"
     for name, type_ in data.inexact.items():
-        if name.casefold() in query.casefold() or "*" in query:
+        if folded(name) in folded(query) or "*" in query:
             yield f"{name} of {table} is {type_}, which is read as DOUBLE: values are rounded"
 
 
@@ -136,12 +134,12 @@ def _seen(
     dataset: Dataset, table: Sequence[Column], fields: Sequence[Field]
 ) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """Return cold columns as a query sees them, and the names of those that the table has lost."""
-    own = {column.name.casefold(): column for column in table}
+    own = {folded(column.name): column for column in table}
     names = names_now((field.name for field in fields), dataset.renamed)
     seen, lost = [], []
     for field in fields:
         name = names[field.name]
-        column = own.get(name.casefold())
+        column = own.get(folded(name))
         if column:
             seen.append(Field(field.id, column.name, _joined(dataset, column, field)))
         elif not {name, field.name} & set(dataset.dropped):

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ..engine.sql import quote
 from ..model.errors import QueryError
+from ..model.names import folded
 from ..query.owned import Owned
 from ..query.parse import NOWHERE, Node, Splice, Statement, match_at, spliced
 from ..query.plain import place_of
@@ -71,7 +72,7 @@ def tables(statement: Statement, owned: Owned) -> Iterator[tuple[Node, Place]]:
 def given_names(statement: Statement) -> frozenset[str]:
     """Return all names that a query gives in a WITH, in lower case."""
     return frozenset(
-        name.casefold()
+        folded(name)
         for node in statement.nodes
         for name in (*(key for key, _ in _ctes(node)), str(node.get("cte_name") or ""))
         if name
@@ -98,7 +99,7 @@ def spoken(statement: Statement, owned: Owned, views: Mapping[Place, str], now: 
         alias = "" if node.get("alias") else f" AS {quote(str(node['table_name']))}"
         splices.append(Splice(*found, f"{quote(views[place])}{alias}"))
     for node in statement.nodes:
-        names = [str(name).casefold() for name in node.get("column_names") or ()]
+        names = [folded(str(name)) for name in node.get("column_names") or ()]
         if len(names) > 2 and (names[0], names[1]) in views:  # views have no schema
             found = _found(statement, node, _QUALIFIER)
             splices += [Splice(*found, "")] if found else []
@@ -111,7 +112,7 @@ def _clocks(statement: Statement, now: datetime) -> Iterator[Splice]:
     said = {"now": instant, "current_timestamp": instant, "current_date": today, "today": today}
     for node in statement.nodes:
         columns = list(node.get("column_names") or [])
-        name = str(columns[0] if len(columns) == 1 else node.get("function_name") or "").casefold()
+        name = folded(str(columns[0] if len(columns) == 1 else node.get("function_name") or ""))
         if name not in said or node.get("children") or (columns and not name.startswith("current")):
             continue  # `today` and `now` alone are columns
         found = _found(statement, node, _ONE)
@@ -130,10 +131,10 @@ def _scoped(item: object, given: frozenset[str]) -> Iterator[tuple[Node, frozens
         return
     if item.get("type") == "BASE_TABLE":
         yield item, given
-    own = str(item.get("cte_name") or "").casefold()
+    own = folded(str(item.get("cte_name") or ""))
     for name, value in _ctes(item):
         yield from _scoped(value, given)  # it sees those before it
-        given |= {name.casefold()}
+        given |= {folded(name)}
     for key, value in item.items():
         if key != "cte_map":
             sees_itself = own and key in ("right", "child")
@@ -157,7 +158,7 @@ def _ends_with(text: str, place: tuple[int, int], name: str) -> bool:
     """Say whether what stands at a place ends with a name."""
     last = text.encode()[place[0] : place[1]].decode(errors="replace").rpartition(".")[2].strip()
     plain = last[1:-1].replace('""', '"') if last.startswith('"') else last
-    return plain.casefold() == name.casefold()
+    return folded(plain) == folded(name)
 
 
 def _token(found: re.Match[str]) -> str:

@@ -21,7 +21,7 @@ from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError, QueryError, StorageError
-from ..model.names import TableName
+from ..model.names import TableName, folded
 from ..model.part import QUERIES, Location
 from ..model.schema import Column, cold_type
 from ..query.columns import mentioned
@@ -169,7 +169,7 @@ class _Rows:
 
     def _check_given(self, statement: Statement, owned: Owned) -> None:
         """Check that no name of a WITH is a table's: Spark might take the other one for it."""
-        known = {data.dataset.name.casefold() for data in self._plan.wholes}
+        known = {folded(data.dataset.name) for data in self._plan.wholes}
         for name in sorted(given_names(statement)):
             if name in known or owned.has_table(name):
                 raise QueryError(
@@ -191,8 +191,8 @@ class _Rows:
 
     def _frames(self, owned: Owned, schema: str, name: str) -> list[DataFrame]:
         """Return the rows that a name means, as DuckDB would find them."""
-        by_name = {data.dataset.name.casefold(): data for data in self._plan.wholes}
-        schemas = {own.casefold(): own for own in owned.schemas}
+        by_name = {folded(data.dataset.name): data for data in self._plan.wholes}
+        schemas = {folded(own): own for own in owned.schemas}
         if name in by_name and schema == HOT and HOT not in schemas:
             return self._hot(by_name[name])
         if name in by_name and not schema:
@@ -200,10 +200,10 @@ class _Rows:
         for own in [schemas[schema]] if schema in schemas else [] if schema else owned.schemas:
             for data in self._plan.wholes:
                 table = data.dataset.table
-                if (table.schema.casefold(), table.name.casefold()) == (own.casefold(), name):
+                if (folded(table.schema), folded(table.name)) == (folded(own), name):
                     return self._whole(data)
             for other_schema, other in owned.tables:
-                if other_schema == own and other.casefold() == name:
+                if other_schema == own and folded(other) == name:
                     return self._other(TableName(own, other))
         raise QueryError(f"there is no table {f'{schema}.' if schema else ''}{name}")
 
@@ -263,7 +263,7 @@ class _Rows:
     def _asked(self, columns: Sequence[Column]) -> tuple[Column, ...]:
         """Return the columns that the query may name; one, where it names none."""
         words = self._words
-        found = tuple(c for c in columns if words is None or c.name.casefold() in words)
+        found = tuple(c for c in columns if words is None or folded(c.name) in words)
         return found or tuple(c for c in columns if spark_type(c))[:1] or tuple(columns[:1])
 
 
