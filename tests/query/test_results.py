@@ -182,3 +182,23 @@ def test_values_are_written_as_they_are(plain_aged: Aged) -> None:
         ((plain,),) = result.plain()
     assert plain[:5] == ("infinity", "-infinity", "\\x00\\xFF", "NaN", "1.50")
     assert plain[5:] == ([1, None], None, True, 'a, "b"')
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "-- don't\nSELECT 'a\u00a0b'",
+        "SELECT $$a\u00a0b$$, $x$it's $$\u00a0$x$",
+        "/* don't */ SELECT 'a\u00a0b'",
+        "SELECT 'a''\u00a0', \"b\u2003\"\u00a0FROM (SELECT 1 AS \"b\u2003\") -- \u00a0",
+    ],
+)
+def test_spaces_in_text_are_what_duckdb_makes_of_them(plain_aged: Aged, query: str) -> None:
+    assert plain_aged.lake.sql(query).fetchall() == plain_aged.twin(query, "")
+
+
+def test_what_stands_behind_a_strange_space_is_found(plain_aged: Aged) -> None:
+    query = "SELECT $$\u00a0$$,\u00a0count(*) FROM trips WHERE\u00a0pickup::DATE > '2019-12-01'"
+    expected = plain_aged.twin(query, "everything")
+    for ahead in ("", "-- it's \u00a0\n", "-- \u00a0\n/* \u00a0 */ "):
+        assert plain_aged.lake.sql(ahead + query).fetchall() == expected

@@ -18,9 +18,16 @@ from ..model.errors import QueryError
 Node = Mapping[str, Any]
 
 _SPACES = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]"""
+    r"""
+    (['"]).*?(?:\1|\Z) | --[^\n\r]* | [$]((?:[^\W\d]\w*)?)[$].*?(?:[$]\2[$]|\Z)
+    | (?P<space>[\u00a0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff])
+    """,
+    re.VERBOSE | re.DOTALL,
 )
-"""Spaces that DuckDB makes plain before it counts the places of what it has parsed."""
+"""Spaces that DuckDB makes plain before it counts the places of what it has parsed.
+
+It passes over strings, names and comments that begin with two dashes, not over other comments.
+"""
 
 NOWHERE = 2**64 - 1
 """What DuckDB writes for the place of a node that has none."""
@@ -55,7 +62,7 @@ def one_query(session: DuckDBSession, sql: str) -> Statement:
         QueryError: it is none, several, or does something else than read.
 
     """
-    sql = _SPACES.sub(lambda found: found[0] if len(found[0]) > 1 else " ", sql)
+    sql = _SPACES.sub(lambda found: " " if found["space"] else found[0], sql)
     try:
         tree = json.loads(session.execute("SELECT json_serialize_sql(?)", [sql])[0][0])
     except RecursionError:
