@@ -10,7 +10,7 @@ from .config import Config
 from .config.sections import POSTGRES
 from .engine.duckdb import DuckDBEngine
 from .model.address import Address
-from .model.errors import BusyError, ConfigError
+from .model.errors import BusyError, ConfigError, not_installed
 from .storage.base import Storage
 from .storage.folder import FolderStorage
 from .warehouse.attached import AttachedWarehouse
@@ -72,10 +72,7 @@ def _s3(address: Address) -> S3Storage:
     try:
         from .storage.s3 import S3Storage
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"storage.url begins with s3:, and {error.name} is not installed",
-            hint="Install it: pip install 'isotherm[s3]'",
-        ) from None
+        raise not_installed("storage.url begins with s3:", error, "s3") from None
     return S3Storage(address)
 
 

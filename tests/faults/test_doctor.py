@@ -261,7 +261,7 @@ def test_a_disk_with_too_little_room_is_found(file: Path) -> None:
 def test_what_is_not_installed_is_found() -> None:
     missing, rest = machine.versions({"no-such-package": "s3"})
     assert (missing.state, rest.state) == (State.WRONG, State.OK)
-    assert missing.mend == "Install it: pip install 'isotherm[s3]'"
+    assert missing.mend == "Install it: pip install '.[s3]' in the clone of Isotherm."
     (check,) = machine.extensions(["no_such_extension"])
     assert check.state is State.WRONG
     assert "no_such_extension" in check.found

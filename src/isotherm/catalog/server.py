@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import URL, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..model.errors import ConfigError, StorageError
+from ..model.errors import StorageError, not_installed
 
 SCHEMA = "isotherm"
 _TABLES = "iceberg_tables"
@@ -13,9 +13,16 @@ _TABLES = "iceberg_tables"
 
 
 def uri(url: str) -> str:
-    """Return what SQLAlchemy calls a URL of `postgresql:`, with the catalogue's schema."""
-    from psycopg.conninfo import conninfo_to_dict
+    """Return what SQLAlchemy calls a URL of `postgresql:`, with the catalogue's schema.
 
+    Raises:
+        ConfigError: what reaches the server is not installed.
+
+    """
+    try:
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise not_installed("catalog.url begins with postgresql:", error, "postgres") from None
     said = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     said["options"] = f"{said.get('options', '')} -csearch_path={SCHEMA}".strip()
     made = URL.create(
@@ -42,11 +49,6 @@ def make_schema(url: str) -> None:
             if not inspect(connection).has_schema(SCHEMA):
                 connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         engine.dispose()
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"catalog.url begins with postgresql:, and {error.name} is not installed",
-            hint="Install it: pip install 'isotherm[postgres]'",
-        ) from None
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", error)).strip()
         raise StorageError(f"the catalogue on PostgreSQL cannot be made: {said}") from None

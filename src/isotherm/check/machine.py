@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import disk_usage
 
 from ..engine.duckdb import DuckDBEngine
-from ..model.errors import IsothermError
+from ..model.errors import IsothermError, how_to_install
 from .doctor import Check, fine, warning, wrong
 
 ALWAYS = ("isotherm", "duckdb", "pyiceberg", "pyarrow")
@@ -38,8 +38,7 @@ def versions(extras: Mapping[str, str]) -> Iterator[Check]:
         try:
             version = metadata.version(package)
         except metadata.PackageNotFoundError:
-            which = f"isotherm[{extras[package]}]" if package in extras else "isotherm"
-            mend = f"Install it: pip install '{which}'"
+            mend = how_to_install(extras.get(package, ""))
             yield wrong("versions", f"{package} is not installed", mend)
             continue
         found.append(f"{package} {version}")

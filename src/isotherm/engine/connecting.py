@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-from ..model.errors import ConfigError
+from ..model.errors import ConfigError, not_installed
 
 ADDED = {
     # Text is read as the characters that it is, whatever the database keeps it in.
@@ -37,6 +34,8 @@ class Connecting:
 
     def set(self, option: str) -> Connecting:
         """Return the same with a setting for each connection, as `lock_timeout=30s`."""
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
         options = f"{conninfo_to_dict(self.conninfo)['options']} -c {option}"
         return replace(self, conninfo=make_conninfo(self.conninfo, options=options))
 
@@ -48,9 +47,14 @@ def connecting(url: str, application: str) -> Connecting:
         application: What the server shall know the connections by.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is none, or what reads it is not installed.
 
     """
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    except ImportError as error:
+        raise not_installed("warehouse.url begins with postgresql:", error, "postgres") from None
     try:
         said = conninfo_to_dict(url)
     except ProgrammingError as error:

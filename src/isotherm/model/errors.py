@@ -186,3 +186,22 @@ class ConflictError(Transient):
     """Rows changed while they were moved; nothing was done."""
 
     exit_code = 15
+
+
+def not_installed(because: str, error: ImportError, extra: str) -> ConfigError:
+    """Say what is not installed, and what brings it.
+
+    Args:
+        because: What in the config needs it.
+        error: What importing it has raised.
+        extra: The extra of Isotherm that brings it.
+
+    """
+    return ConfigError(
+        f"{because}, and {error.name or error} is not installed", hint=how_to_install(extra)
+    )
+
+
+def how_to_install(extra: str = "") -> str:
+    """Say how Isotherm is installed with one of its extras, which is from its clone."""
+    return f"Install it: pip install '.{f'[{extra}]' if extra else ''}' in the clone of Isotherm."

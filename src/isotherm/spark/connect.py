@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from ..model.errors import ConfigError, IsothermError, QueryError, StorageError
+from ..model.errors import IsothermError, QueryError, StorageError, not_installed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -115,10 +115,7 @@ def connected(url: str) -> Iterator[SparkConnect]:
             from pyspark.logger import PySparkLogger
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
-        raise ConfigError(
-            f"engine.url is {where(url)}, and what speaks with Spark is not installed: {error}",
-            hint="Install it: pip install 'isotherm[spark]'",
-        ) from None
+        raise not_installed(f"engine.url is {where(url)}", error, "spark") from None
     _knock(url)
     logs = [log for name in _LOGS if not (log := PySparkLogger.getLogger(name)).disabled]
     for log in logs:
