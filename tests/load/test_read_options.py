@@ -99,6 +99,32 @@ def test_a_format_reads_into_columns_that_are_there(trips: Trips) -> None:
     ]
 
 
+@pytest.mark.parametrize("option", ["timestamp_format", "date_format"])
+def test_a_column_is_not_read_in_two_ways_at_once(trips: Trips, option: str) -> None:
+    text = "pickup,id\n2025-11-06 10:00:00,1\n2025-11-25 10:00:00,2\n"
+    with pytest.raises(LoadError, match="line 3: column pickup: '2025-11-25 10:00:00' does not"):
+        trips.load_text(text, **{option: "%Y-%d-%m %H:%M:%S"})
+    days = text.replace(" 10:00:00", "")
+    with pytest.raises(LoadError, match="line 3: column pickup: '2025-11-25' does not fit"):
+        trips.load_text(days, **{option: "%Y-%d-%m"})
+    trips.sql("CREATE TABLE main.trips (pickup DATE, id INTEGER)")
+    with pytest.raises(LoadError, match="line 3: column pickup: '2025-11-25' does not fit"):
+        trips.load_text(days, **{option: "%Y-%d-%m"})
+
+
+def test_what_a_short_year_does_not_fit_is_not_read_as_a_year_of_old(trips: Trips) -> None:
+    text = "pickup,id\n06-11-25,1\n31-11-25,2\n"
+    with pytest.raises(LoadError, match="line 3: column pickup: '31-11-25' does not fit"):
+        trips.load_text(text, date_format="%d-%m-%y")
+
+
+@pytest.mark.parametrize("pattern", ["", "foo", "100%%", "%Q", "%d.%m.%"])
+@pytest.mark.parametrize("option", ["timestamp_format", "date_format"])
+def test_what_is_no_format_is_refused(option: str, pattern: str) -> None:
+    with pytest.raises(LoadError, match="says nothing of a time"):
+        ReadOptions(**{option: pattern})
+
+
 def test_a_clock_in_a_strange_form_is_refused_with_the_forms_that_fit(trips: Trips) -> None:
     rows = ["12/31/2019 11:59:00 PM,1", "01/02/2019 01:00:00 AM,2"]
     for options in ({}, {"on_error": "quarantine"}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,12 @@ from typing import TypeVar
 from ..model.errors import LoadError
 
 E = TypeVar("E", bound=StrEnum)
+
+_FORMAT = re.compile(
+    r"(?:[^%]|%%)*(?:%(?:-[dHIjmMSy]|[aAbBcdfgGHIjmMnpSuUVwWxXyYzZ])(?:[^%]|%%)*)+"
+)
+"""What the engine takes: anything, and at least one of its directives."""
+_BEGINS_WITH_A_YEAR = re.compile(r"\s*(?:\d|%[YGcx])")
 
 
 class FileFormat(StrEnum):
@@ -36,7 +43,8 @@ class ReadOptions:
         format: A `FileFormat`; told by the file's name if it is None.
         header: The first line names the columns; None is yes.
         null: What stands for NULL in a CSV; an empty field if it is None.
-        date_format: As `strptime` writes it; ISO 8601 is understood without.
+        date_format: As `strptime` writes it; ISO 8601 is understood without, and beside one that
+            does not begin with the year.
         types: The type of a column, as the warehouse writes it, by the column's name.
         on_error: An `OnError`.
 
@@ -64,6 +72,8 @@ class ReadOptions:
             object.__setattr__(self, "format", _one_of(FileFormat, self.format, "--input-format"))
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
+        for option in ("date_format", "timestamp_format"):
+            _check_format(getattr(self, option), option)
         if self.encoding is not None:
             object.__setattr__(self, "encoding", _encoding(self.encoding))
 
@@ -80,6 +90,16 @@ class Formats:
     date: str | None = None
     timestamp: str | None = None
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(pattern for pattern in (self.timestamp, self.date) if pattern)
+
+    @property
+    def begin_with_a_year(self) -> bool:
+        """Whether one of them may mean texts that ISO 8601 means, too, and otherwise."""
+        return any(_BEGINS_WITH_A_YEAR.match(pattern) for pattern in self.given)
+
 
 def _one_of(kind: type[E], value: str, option: str) -> E:
     try:
@@ -87,6 +107,14 @@ def _one_of(kind: type[E], value: str, option: str) -> E:
     except ValueError:
         known = ", ".join(member.value for member in kind)
         raise LoadError(f"{option} {value} is not known", hint=f"It is one of {known}.") from None
+
+
+def _check_format(pattern: str | None, option: str) -> None:
+    if pattern is not None and not _FORMAT.fullmatch(pattern):
+        raise LoadError(
+            f"--{option.replace('_', '-')} {pattern!r} says nothing of a time",
+            hint="Write it as strptime takes it: %d.%m.%Y, or %d.%m.%Y %H:%M.",
+        )
 
 
 def _delimiter(text: str) -> str:

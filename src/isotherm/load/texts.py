@@ -41,6 +41,7 @@ COMMON_FORMATS = (
 _WHOLE = "'[+-]?(0|[1-9][0-9]*)'"
 _NUMBER = r"'[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?[iI]nf(inity)?'"
 _DAY = r"'\d{4,}[-/]\d{1,2}[-/]\d{1,2}'"
+_YEAR_FIRST = r"'^\s*\d{4,}[-/]'"
 _TIME = r"'\d{1,2}:\d\d(:\d\d(\.\d+)?)?'"
 
 
@@ -152,14 +153,19 @@ def understood(session: Session, relation: str, column: str) -> tuple[str, tuple
 
 
 def _moment(value: str, formats: Formats) -> str:
-    """Return the text as a TIMESTAMP of UTC; one without zone is taken as it is written."""
+    """Return the text as a TIMESTAMP of UTC; one without zone is taken as it is written.
+
+    Beside formats, ISO 8601 counts only of texts that none of them can mean.
+    """
     iso = (
         f"CASE WHEN {usual(value, 'TIMESTAMP')} THEN TRY_CAST({value} AS TIMESTAMP) "
         f"ELSE TRY_CAST(TRY_CAST({value} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) END"
     )
     tried = [
-        f"CAST(try_strptime({value}, {text(pattern)}) AS TIMESTAMP)"
-        for pattern in (formats.timestamp, formats.date)
-        if pattern
+        f"CAST(try_strptime({value}, {text(pattern)}) AS TIMESTAMP)" for pattern in formats.given
     ]
-    return f"coalesce({', '.join([*tried, iso])})" if tried else f"({iso})"
+    if not tried:
+        return f"({iso})"
+    if not formats.begin_with_a_year:
+        tried.append(f"CASE WHEN regexp_matches({value}, {_YEAR_FIRST}) THEN {iso} END")
+    return f"coalesce({', '.join(tried)})"
