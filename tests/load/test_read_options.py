@@ -137,6 +137,17 @@ def test_a_clock_in_a_strange_form_is_refused_with_the_forms_that_fit(trips: Tri
     assert trips.rows("max(pickup)") == [(dt.datetime(2019, 12, 31, 23, 59),)]
 
 
+@pytest.mark.parametrize("time", ["2025-02-30 10:00:00", "2025-02-30", "2025-02-28T25:00"])
+def test_a_day_or_an_hour_that_there_is_not_is_no_strange_form(trips: Trips, time: str) -> None:
+    text = f"pickup,id\n{time},1\n"
+    for options in ({}, {"on_error": "quarantine"}):
+        with pytest.raises(LoadError, match=f"no time that there is: '{time}'") as caught:
+            trips.load_text(text, **options)
+        assert "no such day" in caught.value.hint
+    with pytest.raises(LoadError, match=f"line 3: column pickup: '{time}' does not fit TIMESTAMP"):
+        trips.load_text(text.replace("\n", "\n2025-01-01 10:00:00,0\n", 1))
+
+
 def test_a_day_and_a_month_that_cannot_be_told_apart_are_not_guessed(trips: Trips) -> None:
     with pytest.raises(LoadError) as caught:
         trips.load_text("pickup,id\n01/02/2019,1\n")
@@ -194,6 +205,18 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_way_out(trips: Trips) -> N
     loaded = trips.load_text(content, on_error="quarantine")
     assert (loaded.rows, loaded.quarantined) == (5, 1)
     assert trips.quarantine[0][2] == r"2019-01-01 00:00:00,7,1.5,caf\xe9"
+
+
+@pytest.mark.parametrize("blank", [0, 2])
+def test_names_of_columns_that_are_not_utf_8_are_refused(trips: Trips, blank: int) -> None:
+    text = "\n" * blank + "pickup,café\n2019-01-01 00:00:00,1\n"
+    with pytest.raises(LoadError, match=f"line {blank + 1}: it is not UTF-8") as caught:
+        trips.load_text(text.encode("latin-1"))
+    assert "--encoding latin-1" in caught.value.hint
+    trips.load_text(text.encode("latin-1"), encoding="latin-1")
+    assert trips.rows('"café"') == [(1,)]
+    trips.load_text("pickup,\ufffd\n2019-01-01 00:00:00,1\n".encode())
+    assert "\ufffd" in trips.types  # who wrote that has lost it before
 
 
 def test_a_file_that_is_not_utf_16_is_refused(trips: Trips) -> None:

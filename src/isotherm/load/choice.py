@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,8 @@ CHECKED_ROWS = 2_048
 
 FEW = 5
 """So many values, or a tenth, may be broken in a column that gets a type of the others."""
+
+_ISO = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d?:\d\d.*)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,11 @@ class Chooser:
             )
         if seen.values and clock.broken == seen.values:
             example, known = understood(session, relation, column)
+            if _ISO.fullmatch(example) and not self.formats.given:
+                raise LoadError(
+                    f"{where} has no time that there is: {example!r}",
+                    hint="It is ISO 8601, but there is no such day or hour: correct the file.",
+                )
             told = " or ".join(f"--timestamp-format '{pattern}'" for pattern in known)
             raise LoadError(
                 f"{where} is no time: {example!r}",

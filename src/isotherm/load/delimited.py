@@ -103,6 +103,8 @@ def look(source: Source, options: ReadOptions, table: Table, clock: str) -> Deli
     skip, line, newline = _first_line(source, encoding)
     delimiter = options.delimiter or _delimiter(line, clock)
     header = options.header is not False
+    if header:
+        _check_encoding(source, encoding, skip, line)
     found = _names(source, line, delimiter)
     if header:
         names = tuple(name or f"column{n}" for n, name in enumerate(found))
@@ -222,6 +224,18 @@ def _first_line(source: Source, encoding: str) -> tuple[int, str, str]:
             hint="Is it a CSV? If it is something else, say so: --input-format.",
         )
     return max(blank.count("\n"), blank.count("\r")), line, newline or "\n"
+
+
+def _check_encoding(source: Source, encoding: str, skip: int, line: str) -> None:
+    try:
+        head = source.head.decode(encoding)
+    except UnicodeDecodeError as error:  # it may be further down, or a character that is cut off
+        head = source.head[: error.start].decode(encoding)
+    if line not in head:
+        raise LoadError(
+            f"{source.name} line {skip + 1}: it is not {encoding.upper()}, and names the columns",
+            hint="If the whole file is of another encoding, say which: --encoding latin-1.",
+        )
 
 
 def _names(source: Source, line: str, delimiter: str) -> list[str]:
