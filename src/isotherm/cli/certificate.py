@@ -10,7 +10,7 @@ import typer
 
 from ..model.errors import RequestError
 from .options import DEFAULT_CONFIG, ConfigFile, Wait, opened
-from .output import err, out, write_json
+from .output import check_writable, err, out, write_json, writing
 
 app = typer.Typer(
     help="Show the certificate of a request, or check one.",
@@ -29,6 +29,7 @@ def show(
     wait: Wait = 0.0,
 ) -> None:
     """Show the certificate of a request that is proven, as JSON or as a page."""
+    check_writable(out_file)
     with opened(config, read_only=True, wait=wait) as lake:
         found = lake.erasing.certificate(request)
     if out_file is None:
@@ -65,7 +66,5 @@ def write(certificate: dict[str, object], file: Path) -> None:
         text = page(certificate)
     else:
         text = json.dumps(certificate, indent=2) + "\n"
-    try:
+    with writing(file):
         file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise RequestError(f"{file} cannot be written: {error.strerror or error}") from error

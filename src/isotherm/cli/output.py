@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import rich.console
@@ -14,7 +18,7 @@ import rich.text
 from rich import box
 from rich.measure import Measurement
 
-from ..model.errors import IsothermError
+from ..model.errors import IsothermError, RequestError
 
 
 class Console:
@@ -126,6 +130,38 @@ def write_json(value: Any, file: Any = None) -> None:
     target = file or sys.stdout
     json.dump(value, target, indent=2, default=str)
     target.write("\n")
+
+
+def check_writable(file: Path | None) -> None:
+    """Look whether a file can be written before anything is done for it; it is not touched.
+
+    Raises:
+        RequestError: it cannot.
+
+    """
+    if file is None:
+        return
+    with writing(file):
+        if not file.parent.is_dir():
+            raise OSError(f"there is no folder {file.parent}")
+        if file.is_dir():
+            raise OSError("it is a folder")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise OSError(os.strerror(errno.EACCES))
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Write a file that somebody has named.
+
+    Raises:
+        RequestError: it cannot be written.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def count(number: int) -> str:

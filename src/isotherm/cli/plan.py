@@ -22,7 +22,7 @@ from .options import (
     opened,
     read_as_of,
 )
-from .output import Console, count, counted, err, out, write_json
+from .output import Console, check_writable, count, counted, err, out, write_json, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,10 +48,12 @@ def run(
     wait: Wait = 0.0,
 ) -> int:
     """Show every move that is due, with its reason, its dollars and its payback."""
+    check_writable(out_file)
     with opened(config, read_only=True, wait=wait) as lake:
         plan = lake.plan(dataset, as_of=read_as_of(as_of), even_if_uneconomic=even_if_uneconomic)
     if out_file:
-        out_file.write_text(json.dumps(plan.to_json(), indent=2) + "\n", encoding="utf-8")
+        with writing(out_file):
+            out_file.write_text(json.dumps(plan.to_json(), indent=2) + "\n", encoding="utf-8")
         err().message(f"Wrote {out_file}; run it with: isotherm apply {out_file}")
     if format_ is Format.JSON:
         write_json(plan.to_json())
