@@ -165,6 +165,8 @@ class IcebergCatalog:
             if pinned is None:
                 try:
                     old = StaticTable.from_metadata(metadata, table.io.properties)
+                except PermissionError:
+                    raise
                 except (OSError, ValueError):
                     return True  # it was removed, because nothing needed it any more
                 pinned = old.snapshot_by_id(snapshot)

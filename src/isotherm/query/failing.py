@@ -11,6 +11,7 @@ from ..model.errors import IsothermError, QueryError, SchemaError, StorageError
 from ..model.part import Part
 from ..model.words import nearest
 from ..storage.base import Storage
+from ..storage.folder import check_readable
 from .guard import EXPLAIN
 
 HASHED_BYTES = 2**31
@@ -98,6 +99,7 @@ class Context:
                         f"{message}",
                         hint="The column was made narrower: alter it back.",
                     )
+                check_readable(self.storage.url(part.readable_location))
                 return _no_answer(message) or _unreadable(part, message)
         if kind is not Failure.UNREADABLE:
             return None

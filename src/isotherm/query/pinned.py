@@ -12,6 +12,7 @@ from ..engine.duckdb import DuckDBSession
 from ..engine.failures import failure
 from ..model.errors import StorageError
 from ..model.schema import from_iceberg
+from ..storage.folder import check_readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
     """Return the columns of the pinned snapshot.
 
     Raises:
-        StorageError: the metadata file is missing or damaged.
+        StorageError: the metadata file is missing, damaged, or not this user's to read.
 
     """
     try:
@@ -39,6 +40,7 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
     except Exception as error:
         if failure(error) is None and not isinstance(error, ValueError | LookupError | TypeError):
             raise
+        check_readable(pin.metadata)
         raise StorageError(
             f"the Iceberg metadata of {pin.dataset}, {pin.metadata}, cannot be read: {error}",
             hint="Put it back from a backup.",

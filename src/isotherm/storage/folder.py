@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import getpass
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -64,7 +65,10 @@ class FolderStorage:
         """Check that every folder is there, and this lake's own."""
         for folder in self.folders:
             _require(folder)
-            owner = (folder / MARK).read_text().strip()
+            try:
+                owner = (folder / MARK).read_text().strip()
+            except PermissionError:
+                raise _forbidden(folder / MARK) from None
             if owner != lake:
                 raise StorageError(
                     f"the folder {folder} belongs to another lake ({owner})",
@@ -241,8 +245,36 @@ class FolderStorage:
 
 def _require(folder: Path) -> None:
     """Check that a folder is there, and not the empty place where it should be mounted."""
-    if not (folder / MARK).exists():
-        raise _not_there(folder, f"it has no file {MARK}")
+    try:
+        (folder / MARK).stat()
+    except PermissionError:
+        raise _forbidden(folder) from None
+    except OSError:
+        raise _not_there(folder, f"it has no file {MARK}") from None
+
+
+def check_readable(url: str) -> None:
+    """Check that a file of a folder may be read; that it is there is for others to say.
+
+    Raises:
+        StorageError: it may not.
+
+    """
+    if url.startswith("file://"):
+        path = Path(url.removeprefix("file://"))
+        try:
+            path.open("rb").close()
+        except PermissionError:
+            raise _forbidden(path) from None
+        except OSError:
+            return
+
+
+def _forbidden(path: str | Path) -> StorageError:
+    return StorageError(
+        f"{path} may not be read by {getpass.getuser()}",
+        hint="Nothing was changed. Run it as who owns the lake, or let this user read the store.",
+    )
 
 
 def _not_there(folder: Path, why: str) -> StorageError:
@@ -253,6 +285,8 @@ def _not_there(folder: Path, why: str) -> StorageError:
 
 
 def _unreadable(location: Location, error: OSError) -> StorageError:
+    if isinstance(error, PermissionError):
+        return _forbidden(error.filename)
     return StorageError(
         f"object {location} cannot be read: {error.strerror or error}",
         hint="Nothing was changed. Mend the store, then try again.",
@@ -260,6 +294,8 @@ def _unreadable(location: Location, error: OSError) -> StorageError:
 
 
 def _walk_failed(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise _forbidden(error.filename) from None
     if not isinstance(error, FileNotFoundError):  # no object of that tier yet
         raise StorageError(f"{error.filename} cannot be listed: {error.strerror}") from error
 
