@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import CommandLine, edit, owner, words
+from isotherm import config as configuration
 
 CONFIG = 3
 
@@ -112,3 +113,14 @@ def test_a_config_elsewhere_is_named_by_c(command: CommandLine) -> None:
 def test_an_unknown_dataset_is_answered_with_the_nearest(warm: CommandLine) -> None:
     for verb in (["plan", "tripz"], ["status", "tripz"], ["explain", "tripz", "2018-01"]):
         words(warm(*verb, code=CONFIG).err, ["tripz", "known: trips", "did you mean trips?"])
+
+
+@pytest.mark.parametrize("clock", ['a"b\\', "ride's \U0001f695 'time'", "{x}"])
+def test_the_config_that_init_writes_can_be_read_whatever_the_clock_is_called(
+    command: CommandLine, clock: str
+) -> None:
+    command("init", "--clock", clock, "--storage", 'file:a "b\\c"')
+    read = configuration.read("isotherm.toml")
+    assert read.datasets["trips"].clock == clock
+    assert read.storage.url == 'file:a "b\\c"'
+    command("init")

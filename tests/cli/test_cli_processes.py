@@ -14,12 +14,23 @@ import pytest
 
 from command_line import AS_OF, COMMAND, CommandLine, owner, process, words
 from isotherm import __version__
+from isotherm.lake import Lake
 
 BUSY, INTERRUPTED = 9, 130
 HOLD = (
     "import duckdb, sys; c = duckdb.connect('warehouse.duckdb', read_only={read_only}); "
     "c.execute('FROM trips LIMIT 1').fetchall(); print('held', flush=True); sys.stdin.read()"
 )
+
+STARTING = """import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from isotherm.__main__ import main
+main()
+"""
 
 
 class Holder:
@@ -112,6 +123,28 @@ class Watched:
             pass
         os.close(self._terminal)
         return self.process.communicate()[0]
+
+
+@pytest.mark.parametrize("verb", ["sql", "load", "audit"])
+def test_ctrl_c_is_said_once(warm: CommandLine, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lake, verb, interrupted)
+    arguments = {"sql": ["select 1"], "load": ["trips", "isotherm.toml"], "audit": []}[verb]
+    ran = warm(verb, *arguments, code=INTERRUPTED)
+    assert (ran.out, ran.err) == ("", "Interrupted.\n")
+
+
+@pytest.mark.parametrize("module", ["isotherm.cli.main", "isotherm.opening"])
+def test_ctrl_c_while_it_starts_is_no_traceback(warm: CommandLine, module: str) -> None:
+    """The imports take a second, of the command itself and of what opens a lake."""
+    ran = subprocess.run(
+        [sys.executable, "-c", STARTING.format(module=module), "status"],
+        capture_output=True,
+        text=True,
+    )
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("", "Interrupted.\n", INTERRUPTED)
 
 
 def test_ctrl_c_finishes_the_move_in_hand_and_says_which(warm: CommandLine) -> None:

@@ -101,7 +101,7 @@ def run_plan(
         except KeyboardInterrupt as interrupt:
             for note in getattr(interrupt, "__notes__", ("Interrupted between two moves",)):
                 err().message(f"{note}. The moves before it are done.")
-            raise
+            raise typer.Exit(INTERRUPTED) from interrupt
     stopped = stop[0] and bool(applied.left)
     if stopped and applied.done:
         err().message(f"Stopped after: {applied.done[-1].move}")

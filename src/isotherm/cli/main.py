@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import stamina
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from .. import __version__
@@ -43,7 +44,18 @@ from .output import Console
 USAGE = 64
 """The exit code of a command line that is wrong (sysexits' EX_USAGE)."""
 
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Let an interrupt be one: Typer makes an exit of it, which says nothing."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise typer.Abort from interrupt
+
+
 app = typer.Typer(
+    cls=_Verbs,
     name="isotherm",
     help="Keep a table whole while its rows cool down.",
     no_args_is_help=True,

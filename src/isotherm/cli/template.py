@@ -37,7 +37,7 @@ url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 # One section for each table that ages. Its name is its name in SQL.
 [datasets.trips]
 table  = {table:<25} # the warehouse's table; loading creates it if it is not there
-clock  = "{clock}"                   # the column that ages a row: TIMESTAMP, TIMESTAMPTZ or DATE
+clock  = {clock:<25} # the column that ages a row: TIMESTAMP, TIMESTAMPTZ or DATE
 # clock_unit = "seconds"           # what the clock counts, where it is a whole number
 period = "month"                   # month, day or hour
 # subject  = ["rider_id"]          # the columns that identify a person
@@ -73,9 +73,14 @@ def template(
     section = WarehouseSection.model_construct(url=warehouse)
     local = section.default_schema == "main"
     return _TEMPLATE.format(
-        clock=clock,
-        storage=json.dumps(storage),
-        warehouse=json.dumps(warehouse),
-        catalog=json.dumps("sqlite:catalog.db" if local else warehouse),
-        table=json.dumps(f"{section.default_schema}.trips"),
+        clock=_toml(clock),
+        storage=_toml(storage),
+        warehouse=_toml(warehouse),
+        catalog=_toml("sqlite:catalog.db" if local else warehouse),
+        table=_toml(f"{section.default_schema}.trips"),
     )
+
+
+def _toml(text: str) -> str:
+    """Write a text as TOML does, which is as JSON does."""
+    return json.dumps(text, ensure_ascii=False)
