@@ -237,6 +237,7 @@ class DuckDBSession:
             f"FIELD_IDS {{{ids}}}",
             f"ROW_GROUP_SIZE {filters.GROUP_ROWS}",
             "USE_TMP_FILE false",
+            "WRITE_BLOOM_FILTER false",  # those miss bytes, zeros and NaN of another sign
         ]
         if kept:
             options.append(f"KV_METADATA {{{kept}}}")

@@ -78,6 +78,14 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quote(name) for name in names)
 
 
+def opaque(name: str) -> str:
+    """Write a column, by its quoted name, so that no filter of it is handed down to what is read.
+
+    Nor does what a file says of itself leave out any of its rows.
+    """
+    return f"CASE WHEN {name} IS NOT NULL THEN {name} END"
+
+
 def instant(value: datetime, clock: Clock) -> str:
     """Write the first value of a clock that is not before an instant, UTC without zone."""
     if clock.unit:

@@ -249,7 +249,7 @@ class _Rows:
         self._copies.callback(_removed, storage, location)
         written = self._plan.tx.session.execute(
             f"COPY (SELECT {selected} FROM ({source})) TO {text(staged)} "
-            "(FORMAT parquet, COMPRESSION zstd)"
+            "(FORMAT parquet, COMPRESSION zstd, WRITE_BLOOM_FILTER false)"
         )
         storage.publish(location)
         own = [f"CAST({quoted(c)} AS {type_}) AS {quoted(c)}" for c, type_ in types.items()]
