@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import threading
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ from .sql import quote, text, with_values
 
 if TYPE_CHECKING:
     from .connecting import Connecting
+
+
+_ROW = f"row_{uuid.uuid4().hex}"
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -269,10 +273,12 @@ class DuckDBSession:
 
     def digest(self, select: str) -> Digest:
         """Count and hash the rows of `select`, whatever their order."""
-        # hash(t) of the row as a struct: 64 bits a row, summed without overflow, and xor-ed.
+        # The hash of the row as a struct: 64 bits a row, summed without overflow, and xor-ed. A
+        # column may have any name but the row's, and an owner's macro that of a function.
         rows, total, xor = self.execute(
-            f"SELECT count(*), coalesce(sum(hash(t)::HUGEINT), 0), coalesce(bit_xor(hash(t)), 0) "
-            f"FROM ({select}) t"
+            "SELECT system.main.count(*), coalesce(system.main.sum(hashed::HUGEINT), 0), "
+            "coalesce(system.main.bit_xor(hashed), 0) FROM "
+            f"(SELECT system.main.hash({_ROW}) AS hashed FROM ({select}) AS {_ROW})"
         )[0]
         return Digest(int(rows), int(total), int(xor))
 

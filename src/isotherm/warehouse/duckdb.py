@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,6 +47,7 @@ class DuckDBWarehouse(AttachedWarehouse):
         """Open a session whose unqualified names are the warehouse's."""
         self.states.begin()  # before it is there; what is never closed may write for ever
         session = super().session()
+        session.execute(f"USE {quote(self.alias)}")
         session.when_closed(self.states.end)
         return session
 
@@ -80,6 +81,10 @@ class DuckDBWarehouse(AttachedWarehouse):
             return  # another transaction is open, or there is no room; the next one does it
         finally:
             session.close()
+
+    def _enter(self, session: DuckDBSession, alias: str, *, anew: bool) -> None:
+        super()._enter(session, alias, anew=anew)
+        _builtins_first(session, alias)
 
     def _transaction(self, session: DuckDBSession, alias: str) -> DuckDBTransaction:
         return DuckDBTransaction(session, alias, self)
@@ -140,6 +145,7 @@ class DuckDBTransaction(AttachedTransaction):
             ) from error
         fresh = self._warehouse.session()
         try:
+            _builtins_first(fresh, self.alias)
             return fresh.digest(select)
         finally:
             fresh.close()
@@ -221,3 +227,13 @@ class DuckDBTransaction(AttachedTransaction):
 
     def _kept(self, key: object, read: Callable[[], Found]) -> Found:
         return self._warehouse.states.kept(self.state, key, read)
+
+
+def _builtins_first(session: DuckDBSession, alias: str) -> None:
+    """Have a session find the engine's own functions before macros of their names.
+
+    What Isotherm asks for means what it means, whatever the warehouse's owner has made; the first
+    schema is the one whose database is the session's. Queries have a path of their own.
+    """
+    with suppress(duckdb.CatalogException):  # there is no control yet
+        session.execute(f"SET search_path = '{alias}.isotherm,system.main,{alias}.main'")
