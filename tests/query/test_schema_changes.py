@@ -120,6 +120,23 @@ def test_a_column_may_be_widened(table: Table, before: str, after: str, value: s
         table.is_whole(query)
 
 
+def test_a_float_that_is_a_double_now_is_compared_as_one(table: Table) -> None:
+    table.make("i::INTEGER AS id, (i % 7 / 10)::FLOAT AS x")
+    queries = [
+        f"SELECT count(*), sum(id) FROM {{}} WHERE {condition}"
+        for condition in ("x > 0.3", "x = 0.3", "x IN (0.3, 0.5)", "x <= 0.6", "x = 0.3::FLOAT")
+    ]
+    queries.append("SELECT count(*) FROM {} JOIN (SELECT 0.3::DOUBLE AS x) USING (x)")
+    table.both("ALTER TABLE {} ALTER x TYPE DOUBLE")
+    for query in queries:
+        table.is_whole(query)
+    table.both("INSERT INTO {} " + rows("2018-05-01", "i::INTEGER, 0.3"))
+    table.clock.now += 3 * MONTH
+    table.age()
+    for query in queries:
+        table.is_whole(query)
+
+
 def test_small_types_stay_what_they_are_in_the_table(table: Table) -> None:
     small = ("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
     columns = ", ".join(f"(i % 100)::{kind} AS {kind.lower()}" for kind in small)

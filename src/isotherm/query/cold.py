@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..engine.duckdb import DuckDBSession
-from ..engine.sql import listed, quote
+from ..engine.sql import listed, opaque, quote
 from ..model.names import folded
 from ..model.part import Location, Part
 from ..model.schema import Column
@@ -42,7 +42,15 @@ def cold_rows(
             objects = memory.object_columns(session, urls)
             if all(_is_of_today(found, columns) for found in objects):
                 return _by_name(session, urls, columns, objects)
-        return f"SELECT * FROM {session.parquet(urls, columns)}"
+        # By field id the engine compares a FLOAT as such with what a DOUBLE is to be.
+        floats = memory.once_floats(parts[0].dataset)
+        picked = ", ".join(
+            f"{opaque(quote(c.name))} AS {quote(c.name)}"
+            if c.type == "DOUBLE" and id_ in floats
+            else quote(c.name)
+            for id_, c in columns.items()
+        )
+        return f"SELECT {picked} FROM {session.parquet(urls, columns)}"
 
     return memory.cold(columns, parts, made)
 

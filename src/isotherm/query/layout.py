@@ -94,6 +94,11 @@ class Memory:
             self._digests[dataset] = (tx.state, known)
         return known
 
+    def once_floats(self, dataset: str) -> set[int]:
+        """Return the field ids of columns of a dataset, once read, that objects have as FLOAT."""
+        _, fields = self._fields.get(dataset, (0, ()))
+        return {field.id for field in fields if field.once_float}
+
     def object_columns(
         self, session: DuckDBSession, urls: Sequence[str]
     ) -> list[dict[int, Column]]:

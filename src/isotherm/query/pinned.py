@@ -17,11 +17,17 @@ from ..storage.folder import check_readable
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of cold rows: its field id is the same in every object, whatever its name was."""
+    """A column of cold rows: its field id is the same in every object, whatever its name was.
+
+    Attributes:
+        once_float: Objects may have it as FLOAT.
+
+    """
 
     id: int
     name: str
     type: str
+    once_float: bool = False
 
 
 def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
@@ -35,8 +41,13 @@ def fields(session: DuckDBSession, pin: PinRow) -> tuple[Field, ...]:
         found = session.execute("SELECT content FROM system.main.read_text(?)", [pin.metadata])
         if not found:
             raise ValueError("there is no such file")
-        schema = _schema(json.loads(found[0][0]), pin.snapshot)
-        return tuple(Field(f["id"], f["name"], from_iceberg(f["type"])) for f in schema["fields"])
+        metadata = json.loads(found[0][0])
+        every = (field for schema in metadata["schemas"] for field in schema["fields"])
+        floats = {field["id"] for field in every if field["type"] == "float"}
+        return tuple(
+            Field(f["id"], f["name"], from_iceberg(f["type"]), f["id"] in floats)
+            for f in _schema(metadata, pin.snapshot)["fields"]
+        )
     except Exception as error:
         if failure(error) is None and not isinstance(error, ValueError | LookupError | TypeError):
             raise
