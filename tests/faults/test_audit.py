@@ -201,6 +201,25 @@ def test_audits_read_one_object_after_the_other_until_all_were_read(plain: Lake)
     assert plain.audit(share=0.34).all_read_since == begun + timedelta(days=1)
 
 
+def test_a_restored_copy_is_read_as_its_object_is(plain: Lake) -> None:
+    plain.audit(share=1.0)
+    plain.apply(plain.restore_plan("trips", [Period.parse("2018-03")], Duration.parse("7 days")))
+    assert plain.audit(share=0.0).all_read_since is None
+    part = part_of(plain, "2018-03")
+    assert part.restored
+    assert isinstance(plain.storage, FolderStorage)
+    path = plain.storage.path(part.restored)
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    audited = plain.audit(share=1.0)
+    assert said(audited) == [
+        f"object {part.restored}, 2018-03 of trips is changed: its SHA-256 was {part.sha256}"
+    ]
+    assert audited.all_read_since is None
+    path.write_bytes(content)
+    assert plain.audit(share=1.0).all_read_since
+
+
 def test_an_audit_that_is_stopped_is_gone_on_with(plain: Lake) -> None:
     def stop(done: int, _all: int) -> None:
         if done == 2:

@@ -122,6 +122,16 @@ def test_of_a_changed_certificate_the_line_is_named(proven: Lake) -> None:
             proven.erasing.verify(text)
 
 
+def test_a_certificate_that_says_something_twice_is_none(proven: Lake) -> None:
+    text = json.dumps(proven.erasing.certificate(CASE))
+    other = text.replace("{", '{"subjects": ["another"], ', 1)
+    with pytest.raises(JournalError, match="it says subjects twice"):
+        proven.erasing.verify(other)
+    inner = text.replace('"algorithm"', '"algorithm": "none", "algorithm"', 1)
+    with pytest.raises(JournalError, match="it says algorithm twice"):
+        proven.erasing.verify(inner)
+
+
 def test_a_certificate_of_another_key_or_another_lake_does_not_hold(
     proven: Lake, make_lake: MakeLake, tmp_path: Path
 ) -> None:

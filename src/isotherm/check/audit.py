@@ -98,7 +98,7 @@ class Auditor:
             for number, part in enumerate(every, start=1):
                 found += self._object(part, part.location, part in sample)
                 if part.restored:
-                    found += self._object(part, part.restored, False)
+                    found += self._object(part, part.restored, part in sample)
                 self.watch(number, len(every))
         finally:  # whoever is stopped goes on from here
             self.readings.keep()
@@ -131,7 +131,7 @@ class Auditor:
                 yield Finding(where, "is missing", BACKUP)
             elif size != part.bytes:
                 yield Finding(where, f"has {size} bytes, {part.bytes} were recorded", BACKUP)
-            elif whole and not self.readings.is_unchanged(part):
+            elif whole and not self.readings.is_unchanged(part, location):
                 yield Finding(where, f"is changed: its SHA-256 was {part.sha256}", BACKUP)
         except IsothermError as error:
             yield Finding(where, f"cannot be read: {error.message}", error.hint or BACKUP)

@@ -49,6 +49,7 @@ class Readings:
         self._kept = self._begun = time.monotonic()
         self._bytes = 0
         self._changed = False
+        self._unchanged: set[Location] = set()
 
     def choose(self, every: Sequence[Part], share: float) -> frozenset[Part]:
         """Return those parts that were not read for longest.
@@ -60,19 +61,27 @@ class Readings:
         if not share or not every:
             return frozenset()
         number = max(1, round(len(every) * share))
-        return frozenset(sorted(every, key=lambda part: self._read.get(part.id, ""))[:number])
+        return frozenset(sorted(every, key=lambda part: self._read.get(_key(part), ""))[:number])
 
-    def is_unchanged(self, part: Part) -> bool:
-        """Read a part's object whole and hold it against its SHA-256.
+    def is_unchanged(self, part: Part, location: Location | None = None) -> bool:
+        """Read one of a part's objects whole and hold it against its SHA-256.
+
+        The part was read once all of them are unchanged: its own, and the copy that was restored.
+
+        Args:
+            location: Of the object; the part's own if not given.
 
         Raises:
             StorageError: it cannot be read.
 
         """
-        same = self._storage.sha256(part.location) == part.sha256
+        place = location or part.location
+        same = self._storage.sha256(place) == part.sha256
         if same:
-            self._read[part.id] = self._now.isoformat()
-            self._changed = True
+            self._unchanged.add(place)
+            if {part.location, part.readable_location} <= self._unchanged:
+                self._read[_key(part)] = self._now.isoformat()
+                self._changed = True
         self._bytes += part.bytes
         now = time.monotonic()
         if self._rate and (early := self._bytes / self._rate - (now - self._begun)) > 0:
@@ -84,7 +93,7 @@ class Readings:
 
     def last(self, parts: Sequence[Part]) -> datetime | None:
         """Return since when each of some parts was read; None if one never was."""
-        times = [self._read.get(part.id) for part in parts]
+        times = [self._read.get(_key(part)) for part in parts]
         return min(map(datetime.fromisoformat, map(str, times))) if times and all(times) else None
 
     def keep(self) -> None:
@@ -109,3 +118,8 @@ class Readings:
             return {}
         right = isinstance(found, dict) and all(isinstance(when, str) for when in found.values())
         return found if right else {}
+
+
+def _key(part: Part) -> str:
+    """Return by what name a part is known as read, with the copy that was restored."""
+    return f"{part.id} {part.restored}" if part.restored else part.id

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -136,11 +136,21 @@ def read(text: str) -> dict[str, Any]:
 
     """
     try:
-        said = json.loads(text)
+        said = json.loads(text, object_pairs_hook=_once)
     except ValueError as error:
         raise JournalError(f"it is no certificate: {error}") from error
     if not isinstance(said, dict):
         raise JournalError("it is no certificate: it is no JSON object")
+    return said
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; of two values by one name a reader might see the wrong one."""
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it says {twice} twice")
     return said
 
 
