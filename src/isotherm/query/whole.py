@@ -10,9 +10,10 @@ from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote
 from ..model.clock import Clock
 from ..model.dataset import Dataset
+from ..model.drift import joined_type
 from ..model.errors import SchemaError
-from ..model.names import folded, identifier
-from ..model.schema import Column, cold_type, names_now, widens
+from ..model.names import folded
+from ..model.schema import Column, cold_type, names_now
 from ..warehouse.attached import AttachedTransaction
 from .layout import Layout, Memory
 from .pinned import Field
@@ -141,30 +142,8 @@ def _seen(
         name = names[field.name]
         column = own.get(folded(name))
         if column:
-            seen.append(Field(field.id, column.name, _joined(dataset, column, field)))
+            seen.append(Field(field.id, column.name, joined_type(dataset, column, field.type)))
         elif not {name, field.name} & set(dataset.dropped):
             seen.append(Field(field.id, name, field.type))
             lost.append(name)
     return tuple(seen), tuple(lost)
-
-
-def _joined(dataset: Dataset, hot: Column, cold: Field) -> str:
-    """Return the type that holds a column's hot and cold values: the warehouse's, if it can.
-
-    Raises:
-        SchemaError: the table's owner has given the column a type that cold rows do not fit.
-
-    """
-    kept = cold_type(dataset.cast.get(hot.name, hot.type))
-    if kept and hot.name not in dataset.cast and (kept == cold.type or widens(cold.type, kept)):
-        return hot.type
-    if kept and (kept == cold.type or widens(cold.type, kept)):
-        return kept
-    if kept and widens(kept, cold.type):
-        return cold.type
-    raise SchemaError(
-        f"column {hot.name} of {dataset.table} is {hot.type} now, but cold rows of "
-        f"{dataset.name} have it as {cold.type}",
-        hint=f"Alter it back: ALTER TABLE {dataset.table.sql} "
-        f"ALTER {identifier(hot.name)} TYPE {cold.type}",
-    )
