@@ -53,6 +53,17 @@ class Session(Protocol):
         """Count and hash the rows of `select`, whatever their order."""
         ...
 
+    def digests(self, columns: Sequence[str], source: str, by: str) -> dict[Any, Digest]:
+        """Count and hash rows, whatever their order, by a value that each of them has.
+
+        Args:
+            columns: The expressions that make up a row.
+            source: The SQL of what it is made from.
+            by: The expression of the value.
+
+        """
+        ...
+
     def parquet(
         self,
         paths: Sequence[str],

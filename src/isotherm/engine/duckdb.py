@@ -282,6 +282,17 @@ class DuckDBSession:
         )[0]
         return Digest(int(rows), int(total), int(xor))
 
+    def digests(self, columns: Sequence[str], source: str, by: str) -> dict[Any, Digest]:
+        """Count and hash rows, whatever their order, by a value that each of them has."""
+        row = ", ".join(f"c{number} := {column}" for number, column in enumerate(columns))
+        rows = self.execute(
+            "SELECT value_, system.main.count(*), system.main.sum(hashed::HUGEINT), "
+            "system.main.bit_xor(hashed) FROM "
+            f"(SELECT system.main.hash(system.main.struct_pack({row})) AS hashed, {by} AS value_ "
+            f"FROM {source}) GROUP BY value_"
+        )
+        return {value: Digest(int(n), int(total), int(xor)) for value, n, total, xor in rows}
+
     def parquet(
         self,
         paths: Sequence[str],

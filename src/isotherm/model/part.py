@@ -41,6 +41,10 @@ class Digest:
         return Digest(self.rows + other.rows, self.sum + other.sum, self.xor ^ other.xor)
 
 
+NOTHING = Digest(0, 0, 0)
+"""Of no rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Rows of one partition in one object.

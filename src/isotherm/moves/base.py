@@ -15,7 +15,7 @@ from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote, within
 from ..model.dataset import Dataset
 from ..model.errors import ConflictError
-from ..model.part import Digest, Location, Part
+from ..model.part import NOTHING, Digest, Location, Part
 from ..model.period import Period, ranges
 from ..model.schema import Column, cold_columns
 from ..plan.plan import Move
@@ -98,7 +98,7 @@ class Act:
         self.tx = self.seen = tx
         self.given_up = Event()
         self.change = Change()
-        self.moved = Digest(0, 0, 0)
+        self.moved = NOTHING
         self.pin: Pin | None = None
 
     @cached_property

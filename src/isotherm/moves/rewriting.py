@@ -14,10 +14,13 @@ from ..model.clock import Clock
 from ..model.dataset import Dataset
 from ..model.errors import VerifyError
 from ..model.hold import Hold
-from ..model.part import Digest, Location, Part
+from ..model.part import NOTHING, Digest, Location, Part
 from ..model.schema import Column, names_now
 from ..storage.base import Storage
 from .checking import verify_objects
+
+OTHERS, KEPT, GOES = 0, 1, 2
+"""Whose a row is: somebody else's, theirs but held, theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,32 +99,33 @@ class Rewriting:
         source, as_kept = self._as_now(session.parquet([url]), there, columns)
         theirs = sought(self.request.subjects, self.request.changes, as_kept)
         kept = held(self.dataset, self.clock, self.holds, as_kept)
-        gone, left = session.execute(
-            f"SELECT count(*) FILTER (WHERE NOT {kept}), count(*) FILTER (WHERE {kept}) "
-            f"FROM {source} AS t WHERE {theirs}"
-        )[0]
-        if not gone or not self._rows_left(part.rows, gone):
-            return Looked(part, gone, left)
         mine = f"coalesce({theirs} AND NOT {kept}, FALSE)"
         # The new object has the names that the catalogue has for its columns.
-        chosen = ", ".join(
-            f"{self._written(columns[id_], mine)} AS {quote(column.name)}"
-            for id_, column in known.items()
-        )
+        written = {column.name: self._written(columns[id_], mine) for id_, column in known.items()}
+        whose = f"CASE WHEN {mine} THEN {GOES} WHEN {theirs} THEN {KEPT} ELSE {OTHERS} END"
+        found = session.digests(list(written.values()), f"{source} AS t", whose)
+        gone, left = (found.get(which, NOTHING).rows for which in (GOES, KEPT))
+        if not gone or not self._rows_left(part.rows, gone):
+            return Looked(part, gone, left)
         stays = "TRUE" if self.request.changes else f"NOT {mine}"
-        stay = f"SELECT {chosen} FROM {source} AS t WHERE {stays}"
+        chosen = ", ".join(f"{value} AS {quote(name)}" for name, value in written.items())
         by = [known[i].name for i in known if columns[i].name in self.dataset.subject]
-        field_ids = {column.name: id_ for id_, column in known.items()}
-        staged = self.storage.stage(target.location)
-        rows = session.copy(stay, staged, field_ids, target.notes, sought=by)
+        rows = session.copy(
+            f"SELECT {chosen} FROM {source} AS t WHERE {stays}",
+            self.storage.stage(target.location),
+            {column.name: id_ for id_, column in known.items()},
+            target.notes,
+            sought=by,
+        )
         if rows != self._rows_left(part.rows, gone):
             raise VerifyError(
                 f"object {part.location} has not the {part.rows} rows that were recorded",
                 hint="Nothing was changed. Put the object back from a backup, then try again.",
             )
-        own = listed(column.name for column in known.values())
-        new = self._published(part, target, rows)
-        return Looked(part, gone, left, new, own, session.digest(stay))
+        if not self.request.changes:
+            del found[GOES]
+        stay = sum(found.values(), NOTHING)
+        return Looked(part, gone, left, self._published(part, target, rows), listed(written), stay)
 
     def verify(self, session: Session, looked: Looked) -> None:
         """Read a new object back: it has the rows of the old one as they were to be.

@@ -14,7 +14,7 @@ from ..engine.sql import instant, listed, quote
 from ..engine.threads import WAITING, behind, each
 from ..model.drift import check_drift
 from ..model.errors import ConflictError, SchemaError, VerifyError
-from ..model.part import Digest, Location, Part
+from ..model.part import NOTHING, Digest, Location, Part
 from ..model.period import Period
 from ..model.tier import STANDARD
 from ..warehouse.base import Transaction
@@ -81,7 +81,7 @@ class Unload(Act):
         """
         parts = self.change.add
         for part, cold in zip(parts, each(self.tx.session, self._digest, parts), strict=True):
-            self._cold[part.period] = self._cold.get(part.period, Digest(0, 0, 0)) + cold
+            self._cold[part.period] = self._cold.get(part.period, NOTHING) + cold
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
