@@ -11,7 +11,7 @@ from aged import same
 from ageing import Clock
 from conftest import TRIPS, MakeLake, run_sql
 from isotherm.lake import Lake
-from isotherm.model.errors import SchemaError
+from isotherm.model.errors import IsothermError, SchemaError
 
 NOW = datetime(2018, 9, 1)
 MONTH = timedelta(days=31)
@@ -195,6 +195,21 @@ def test_a_renamed_column_is_read_under_its_new_name_once_the_config_says_so(
         table.is_whole(query)
 
 
+def test_a_new_column_of_a_renamed_ones_old_name_is_null_in_older_rows(
+    table: Table, make_lake: MakeLake
+) -> None:
+    table.make("i::INTEGER AS id, i AS tip")
+    table.both("ALTER TABLE {} RENAME tip TO gratuity", "ALTER TABLE {} ADD COLUMN tip BIGINT")
+    table = reopened(table, make_lake, 'renamed = { tip = "gratuity" }')
+    table.is_whole("SELECT sum(gratuity), count(tip), count(*) FROM {}")
+
+
+def test_a_default_that_came_later_is_none_of_cold_rows(table: Table) -> None:
+    table.make("i::INTEGER AS id")
+    run_sql(table.lake, "ALTER TABLE trips ADD COLUMN tip INTEGER DEFAULT 5")
+    assert table.lake.sql("SELECT count(tip), count(*) FROM trips").fetchall() == [(0, 60)]
+
+
 def test_a_dropped_column_stays_in_older_rows_and_is_said_to(table: Table) -> None:
     table.make("i::INTEGER AS id, i AS tip")
     run_sql(table.lake, "ALTER TABLE trips DROP tip")
@@ -213,6 +228,27 @@ def test_a_column_that_the_config_calls_dropped_is_gone(table: Table, make_lake:
     table = reopened(table, make_lake, 'dropped = ["tip"]')
     for query in ("SELECT * FROM {}", "SELECT count(stars), count(*) FROM {}"):
         table.is_whole(query)
+
+
+def test_a_column_that_was_dropped_and_made_again_is_another_one(
+    table: Table, make_lake: MakeLake
+) -> None:
+    table.make("i::INTEGER AS id, i AS tip")
+    table.both("ALTER TABLE {} DROP tip", "ALTER TABLE {} ADD COLUMN tip BIGINT")
+    table = reopened(table, make_lake, 'dropped = ["Tip"]')
+    for ask in (lambda: table.lake.sql("SELECT count(tip) FROM trips"), table.age):
+        table.both("INSERT INTO {} " + rows("2018-05-01", "i::INTEGER, 2 * i"))
+        table.clock.now += 3 * MONTH
+        with pytest.raises(IsothermError) as caught:
+            ask()
+        assert "column tip of main.trips was dropped, says the config" in str(caught.value)
+        assert 'renamed = { tip = "tip_before" }, dropped = ["tip_before"]' in str(caught.value)
+    lines = ('renamed = { tip = "tip_before" }', 'dropped = ["tip_before"]')
+    table = reopened(table, make_lake, *lines)
+    for _ in range(2):
+        for query in ("SELECT * FROM {}", "SELECT sum(tip), count(tip) FROM {}"):
+            table.is_whole(query)
+        table.age()
 
 
 @pytest.mark.parametrize("kind", ["VARCHAR", "DATE"])

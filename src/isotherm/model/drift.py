@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from .dataset import Dataset
 from .errors import SchemaError
 from .hold import Hold
-from .names import identifier
+from .names import folded, identifier
 from .person import DataSubject
 from .schema import Column, cold_type, names_now, widens
 
@@ -16,10 +16,15 @@ def check_drift(dataset: Dataset, cold: Iterable[Column], hot: Sequence[Column])
     """Check that the table still has every column that cold rows have.
 
     Raises:
-        SchemaError: a column is gone, and the config says neither that it was renamed nor dropped.
+        SchemaError: a column is gone, and the config says neither that it was renamed nor dropped;
+            or one is there that it calls dropped.
 
     """
-    for name in _gone(dataset, cold, hot):
+    known = tuple(cold)
+    names = {column.name for column in hot}
+    now = names_now((column.name for column in known), dataset.renamed).values()
+    check_dropped(dataset, names.intersection(now))
+    for name in _gone(dataset, known, hot):
         raise _said_nothing(dataset, name)
 
 
@@ -68,6 +73,28 @@ def named_by(
                 )
             found[name] = None
     return tuple(found)
+
+
+def check_dropped(dataset: Dataset, kept: Iterable[str]) -> None:
+    """Check that no column which was dropped is there: a new one of its name is another column.
+
+    Args:
+        kept: The columns of the table of which cold rows have values.
+
+    Raises:
+        SchemaError: one is; how both of them are told apart is said.
+
+    """
+    gone = {folded(name) for name in dataset.dropped}
+    for name in kept:
+        if folded(name) in gone:
+            before = f"{name}_before"
+            raise SchemaError(
+                f"column {name} of {dataset.table} was dropped, says the config, but the table has "
+                "one",
+                hint=f"Is it a new one? [datasets.{dataset.name}] renamed = {{ {name} = "
+                f'"{before}" }}, dropped = ["{before}"]. If not, take it out of dropped.',
+            )
 
 
 def joined_type(dataset: Dataset, hot: Column, cold: str) -> str:

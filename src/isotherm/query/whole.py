@@ -10,7 +10,7 @@ from ..control.inventory import clock_of, missing_table
 from ..engine.sql import quote
 from ..model.clock import Clock
 from ..model.dataset import Dataset
-from ..model.drift import joined_type
+from ..model.drift import check_dropped, joined_type
 from ..model.errors import SchemaError
 from ..model.names import folded
 from ..model.schema import Column, cold_type, names_now
@@ -134,7 +134,12 @@ def notes(data: Whole, query: str) -> Iterator[str]:
 def _seen(
     dataset: Dataset, table: Sequence[Column], fields: Sequence[Field]
 ) -> tuple[tuple[Field, ...], tuple[str, ...]]:
-    """Return cold columns as a query sees them, and the names of those that the table has lost."""
+    """Return cold columns as a query sees them, and the names of those that the table has lost.
+
+    Raises:
+        SchemaError: one is of another type now, or the config calls one dropped that is there.
+
+    """
     own = {folded(column.name): column for column in table}
     names = names_now((field.name for field in fields), dataset.renamed)
     seen, lost = [], []
@@ -146,4 +151,6 @@ def _seen(
         elif not {name, field.name} & set(dataset.dropped):
             seen.append(Field(field.id, name, field.type))
             lost.append(name)
+    kept = (field.name for field in seen if field.name not in lost)
+    check_dropped(dataset, kept)
     return tuple(seen), tuple(lost)
