@@ -146,10 +146,7 @@ class Runner:
 
         """
         try:
-            why = type(error).__name__
-            if move.kind not in OF_PEOPLE:  # an engine's words may quote whom it is about
-                why += f": {error}"
-            ending = recovery.settle(self.ports, intent, why)
+            ending = recovery.settle(self.ports, intent, _reason(move, error))
         except IsothermError as second:
             error.add_note(f"Begun, and to be settled by the next apply ({second}): {move}")
             return error
@@ -204,3 +201,15 @@ class Runner:
             except BaseException as error:
                 error.add_note(f"{Ending.DONE.value}: {move}")
                 raise
+
+
+def _reason(move: Move, error: BaseException) -> str:
+    """Say for the journal why a move failed, without what the engine says.
+
+    Its words may quote somebody's values, which the chain would keep for ever.
+    """
+    kind = type(error).__name__
+    if move.kind in OF_PEOPLE or not isinstance(error, IsothermError):
+        return kind
+    quoted = error.__cause__ or error.__context__
+    return f"{kind}: {error.message.partition(': ')[0] if quoted else error}"
