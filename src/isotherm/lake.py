@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +20,7 @@ from .cost.dollars import Quote
 from .cost.prices import PriceBook
 from .lifecycle.bucket import BucketRules, classes_of
 from .model.dataset import Dataset
+from .model.errors import IsothermError
 from .model.part import Inventory, Location, Part
 from .model.period import Duration, Period
 from .model.tier import CLASSES
@@ -316,10 +318,13 @@ class Lake(Asking):
         datasets = self.config.datasets
         chosen = [self.config.dataset(name)] if name else list(datasets.values())
         self._reach()
+        before: list[copies.Copy] = []
+        with suppress(IsothermError):  # said by the audit itself
+            before = copies.every(self.storage)
         with self.warehouse.snapshot() as tx:
             now = self.clock()
             readings = Readings(tx.session, self.storage, now, rate)
-            auditor = Auditor(tx, self.storage, self.catalog, readings, share, watch, now)
+            auditor = Auditor(tx, self.storage, self.catalog, readings, share, watch, now, before)
             return auditor.audit(chosen)
 
     def backup(self, file: str | Path) -> Path:

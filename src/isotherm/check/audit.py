@@ -23,11 +23,14 @@ from ..model.tier import CLASSES
 from ..storage.base import Storage
 from ..warehouse.base import Transaction
 from . import journal as chain
+from . import promised
 from .reading import Readings
 
 BACKUP = "Put it back from a backup."
 APPLY = "isotherm apply"
+RESTORE = "Put control back from a backup: isotherm rebuild --replace --from FILE"
 RENEWS = "Whatever changes something renews it: isotherm apply, for one."
+CAME_BACK = "Has the warehouse come back from a backup? See docs/operations.md."
 UNREAD = "Look at it. If control is as it should be, nobody reads it: remove it by hand."
 Watch = Callable[[int, int], None]
 
@@ -77,6 +80,7 @@ class Auditor:
         share: Which part of the objects is read whole, 0 to 1; one at least where it is not 0.
         watch: Told how many of how many objects are done.
         now: Restored copies must be readable at this time (UTC) still.
+        before: Copies of control that the store had before `tx` was opened.
 
     """
 
@@ -87,6 +91,7 @@ class Auditor:
     share: float
     watch: Watch
     now: datetime
+    before: Sequence[copies.Copy] = ()
 
     def audit(self, datasets: Sequence[Dataset]) -> Audited:
         """Look at everything of some datasets."""
@@ -111,6 +116,7 @@ class Auditor:
         found += self._orphans()
         found += self._half_done()
         found += self._copy()
+        found += (Finding(*item, RESTORE) for item in promised.differences(self.tx, names))
         rows, said = self._journal(names)
         return Audited(
             len({(part.dataset, part.period) for part in every}),
@@ -260,12 +266,19 @@ class Auditor:
         elif not any(copy.rows >= head.seq for copy in there):
             behind = head.seq - max(copy.rows for copy in there)
             yield Finding("the store's copy of control", f"is {behind} journal rows behind", RENEWS)
+        for copy in self.before:
+            if copy.rows > head.seq:
+                yield Finding(
+                    f"object {copy.location}",
+                    f"is a copy of control with {copy.rows} journal rows: here are {head.seq}",
+                    CAME_BACK,
+                )
         for copy in there:
             if copy.rows <= head.seq and not copies.is_in(self.tx, copy):
                 yield Finding(
                     f"object {copy.location}",
                     "is a copy of control with another history than this one",
-                    "Has the warehouse come back from a backup? See docs/operations.md.",
+                    CAME_BACK,
                 )
 
     def _half_done(self) -> Iterator[Finding]:

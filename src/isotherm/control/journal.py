@@ -125,10 +125,22 @@ def entries(tx: Transaction, dataset: str | None = None, limit: int = 1_000_000)
         f"{where} ORDER BY seq IS NULL DESC, seq DESC, written_at DESC LIMIT {int(limit)}",
         [dataset] if dataset else [],
     )
-    return [
-        Entry(id_, at, name, move, event, json.loads(detail), seq, hash_)
-        for id_, at, name, move, event, detail, seq, hash_ in reversed(rows)
-    ]
+    return list(map(_entry, reversed(rows)))
+
+
+def _entry(row: Row) -> Entry:
+    id_, at, name, move, event, detail, seq, hash_ = row
+    return Entry(id_, at, name, move, event, json.loads(detail), seq, hash_)
+
+
+def of_events(tx: Transaction, events: Sequence[str]) -> list[Entry]:
+    """Return the rows of some events, the oldest first."""
+    rows = tx.execute(
+        "SELECT id, written_at, dataset, move, event, detail, seq, hash FROM isotherm.journal "
+        f"WHERE event IN ({', '.join('?' for _ in events)}) ORDER BY written_at, id",
+        list(events),
+    )
+    return list(map(_entry, rows))
 
 
 def verify(tx: Transaction) -> Head:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ..model import canonical
 from ..model.errors import ConfigError, JournalError
 
 VERSION = 1
@@ -102,7 +101,7 @@ class Key:
         signature = {
             "algorithm": ALGORITHM,
             "public_key": self.public,
-            "value": base64.b64encode(self._private.sign(_canonical(said))).decode(),
+            "value": base64.b64encode(self._private.sign(canonical.canonical(said))).decode(),
         }
         return {**said, "signature": signature}
 
@@ -119,7 +118,7 @@ def verify(certificate: Mapping[str, Any]) -> str:
         signature = certificate["signature"]
         public = base64.b64decode(signature["public_key"])
         key = Ed25519PublicKey.from_public_bytes(public)
-        key.verify(base64.b64decode(signature["value"]), _canonical(said))
+        key.verify(base64.b64decode(signature["value"]), canonical.canonical(said))
     except (InvalidSignature, KeyError, TypeError, ValueError) as error:
         raise JournalError(
             "the certificate is not what was signed: it was changed, or its signature is not its "
@@ -165,13 +164,4 @@ def difference(said: Mapping[str, Any], signed: Mapping[str, Any]) -> str:
 
 def digest(certificate: Mapping[str, Any]) -> str:
     """Return what the journal notes of a certificate: its SHA-256, hexadecimal."""
-    return hashlib.sha256(_canonical(certificate)).hexdigest()
-
-
-def _canonical(said: Mapping[str, Any]) -> bytes:
-    """Write JSON in the one way that is signed: sorted, without blanks."""
-    return json.dumps(said, sort_keys=True, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return canonical.digest(certificate)
