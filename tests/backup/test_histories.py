@@ -22,6 +22,8 @@ from isotherm.model.person import DataSubject
 from isotherm.moves import recovery
 from isotherm.opening import rebuild_lake
 from isotherm.storage.folder import FolderStorage
+from riders import TABLE as TABLE_OF_RIDERS
+from riders import THREE, about_riders, finish
 
 CONFIG = policy(STANDARD="6 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
@@ -119,6 +121,28 @@ def test_a_move_that_was_not_committed_is_undone_though_a_row_has_changed(
         age(found)
         assert len(ids(found)) == 200
         assert untidy(found) == []
+
+
+def test_an_erasure_of_hot_rows_that_was_not_committed_is_made_again_and_counted_once(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(about_riders(STANDARD="60 months"), clock=Clock())
+    run_sql(lake, *TABLE_OF_RIDERS)
+    lake.erasing.new_key()
+    lake.erasing.ask("trips", [THREE], "DSR")
+    before = saved(lake)
+    with monkeypatch.context() as patch:  # as if it was killed right before its commit
+        patch.setattr(Holding, "_keep", lambda self: None)
+        patch.setattr(copies, "keep", lambda *_: None)
+        lake.erasing.run("DSR")
+    file = lose(go_back(lake, before))
+    rebuilt = rebuild_lake(file, clock=Clock())
+    assert (rebuilt.made, len(rebuilt.undone)) == ((), 1)
+    with isotherm.open(file, clock=Clock()) as found:
+        finish(found)
+        removed = found.erasing.certificate("DSR")["removed"]
+        assert sum(item["rows"] for item in removed) == 71
+        assert found.sql("select count(*) from trips where rider_id = 3").fetchall() == [(0,)]
 
 
 def test_a_dataset_that_is_not_in_the_config_any_more_is_asked_for(

@@ -2,8 +2,8 @@
 
 Of a move that was about to commit, the store does not know whether it did. The warehouse and the
 store say so: rows that a move takes away are there or not, and so are the objects it has written.
-Where both would be true it is taken for undone, but for an erasure: nothing is lost, and the next
-`apply` makes it again.
+Where both would be true it is taken for undone, but for an erasure of objects: nothing is lost, and
+the next `apply` makes it again.
 """
 
 from __future__ import annotations
@@ -114,6 +114,8 @@ class Rebuilder:
         ids = {part.id for part in manifest.added}
         if any(part.id in ids for other in later for part in other.removed):
             return True  # another one stands on it
+        if not (manifest.added or manifest.removed):
+            return False  # of hot rows that go or change nothing is left to tell; to look is safe
         objects = [item for part in manifest.added for item in part.objects]
         if any(self.storage.size(item) is None for item in objects):
             return False
