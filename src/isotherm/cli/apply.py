@@ -63,20 +63,24 @@ def run(
 
     Ctrl-C finishes the move in hand; a second one rolls it back.
     """
-    from ..moves.applying import Limits
+    from ..moves.applying import Limits, within
+    from ..plan.stale import check_as_of
 
+    limits = Limits(expire, max_moves, max_bytes)
     with opened(config, wait=wait) as lake:
         plan = _plan(lake, dataset, as_of, even_if_uneconomic)
+        check_as_of(plan, lake.clock())
+        todo, _ = within(plan.moves, limits)
         if format_ is Format.TABLE:
-            show(plan)
+            show(plan, todo)
         if not plan.moves:
             applied, _ = run_plan(lake, plan)  # the objects' tags grow older by themselves
             if format_ is Format.JSON:
                 write_json(_json(applied))
             return 0
         lake.check(plan)
-        confirmed(f"Make {_these(len(plan.moves))}?", yes=yes)
-        limits = Limits(expire, max_moves, max_bytes)
+        if todo:
+            confirmed(f"Make {_these(len(todo))}?", yes=yes)
         try:
             applied, stopped = run_plan(lake, plan, limits, exclusive=exclusive)
         except MovesFailed as failed:
@@ -95,7 +99,10 @@ def run_plan(
         What was done, and whether it was stopped with moves left.
 
     """
-    with watched(len(plan.moves)) as (watch, stop):
+    from ..moves.applying import Limits, within
+
+    todo, _ = within(plan.moves, limits or Limits())
+    with watched(len(todo)) as (watch, stop):
         try:
             applied = lake.apply(plan, exclusive=exclusive, limits=limits, watch=watch)
         except KeyboardInterrupt as interrupt:
@@ -179,10 +186,16 @@ def _report(applied: Applied, format_: Format) -> None:
         )
     for move in applied.waiting:
         out().message(f"  {move}")
-    if applied.left:
-        out().message(f"{counted(len(applied.left), 'move')} left; apply again makes them:")
-    for move in applied.left:
-        out().message(f"  {move}" + (", only with --expire" if move.target == EXPIRED else ""))
+    expiring = [move for move in applied.left if move.target == EXPIRED]
+    left = [move for move in applied.left if move.target != EXPIRED]
+    if left:
+        out().message(f"{counted(len(left), 'move')} left; apply again makes them:")
+    for move in left:
+        out().message(f"  {move}")
+    if expiring:
+        out().message(f"{len(expiring)} expire, and go only with: apply --expire")
+    for move in expiring:
+        out().message(f"  {move}")
 
 
 def _these(moves: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,9 +26,9 @@ from .options import (
 from .output import Console, check_writable, count, counted, err, out, write_json, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from ..plan.plan import Move, Plan
+    from ..plan.plan import Move, Plan, Refusal
 
 MOVES_DUE = 2
 """The exit code of `--detailed-exitcode` when there is something to do."""
@@ -62,8 +63,13 @@ def run(
     return MOVES_DUE if detailed_exitcode and plan.moves else 0
 
 
-def show(plan: Plan) -> None:
-    """Write a plan for people: moves, expiries apart, and what was refused."""
+def show(plan: Plan, now: Sequence[Move] | None = None) -> None:
+    """Write a plan for people: moves, expiries apart, and what was refused.
+
+    Args:
+        now: What of it will be made; all but expiries if it is not given.
+
+    """
     from ..plan.plan import Kind
 
     console = out()
@@ -82,16 +88,39 @@ def show(plan: Plan) -> None:
         console.message(f"Beware: {warning}", style="red")
     if plan.refused:
         console.message(f"Due and refused: {counted(len(plan.refused), 'move')}", style="yellow")
-        for refusal in plan.refused:
-            console.message(f"  {refusal.move}: {refusal.why}")
-    if plan.moves:
-        saved = sum(move.dollars.saved for move in plan.moves)
-        once = sum(move.dollars.once for move in plan.moves)
-        total = sum(move.bytes for move in plan.moves)
-        console.message(
-            f"Together: {counted(sum(m.rows for m in plan.moves), 'row')}, {size(total)}; "
-            f"{saving(saved)} for {money(once)} once."
+        for line in _refusals(plan):
+            console.message(f"  {line}")
+    now = moving if now is None else now
+    if now:
+        _sum(console, "Together" if len(now) >= len(moving) else f"The first {len(now)}", now)
+    if expiring and not any(move in now for move in expiring):
+        _sum(console, "What expires", expiring)
+
+
+def _sum(console: Console, which: str, moves: Sequence[Move]) -> None:
+    saved = sum(move.dollars.saved for move in moves)
+    once = sum(move.dollars.once for move in moves)
+    rows = counted(sum(move.rows for move in moves), "row")
+    total = size(sum(move.bytes for move in moves))
+    console.message(f"{which}: {rows}, {total}; {saving(saved)} for {money(once)} once.")
+
+
+def _refusals(plan: Plan) -> Iterator[str]:
+    """Say what is refused, in one line where that is so for one reason."""
+    from ..plan.batches import refused_together
+    from ..plan.plan import Cause
+
+    alike: dict[str, list[Refusal]] = {}
+    for refusal in plan.refused:
+        alike.setdefault("" if refusal.cause is Cause.UNECONOMIC else refusal.why, []).append(
+            refusal
         )
+    for group in alike.values():
+        for item in refused_together(group):
+            first = item.example
+            own = f" (the sums of {first.move.span})" if item.periods != first.move.periods else ""
+            own = own if first.cause is Cause.UNECONOMIC else ""
+            yield f"{replace(first.move, periods=item.periods)}: {first.why}{own}"
 
 
 def _table(console: Console, moves: Iterable[Move]) -> None:
