@@ -84,6 +84,7 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
             lake = migrations.migrate(tx)
             migrations.note_store(tx, storage.place)
             used = parts.places(tx)
+            storage.check_free(lake)  # control that is made beside another's rows would miss them
         storage.claim(lake, used)
         make_catalog_schema(config)
         catalog_of(config, storage, lake)

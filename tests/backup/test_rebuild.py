@@ -151,8 +151,11 @@ def test_a_warehouse_that_is_lost_comes_back_without_its_hot_rows(lake: Lake) ->
 
 def test_after_a_new_init_by_mistake_control_is_rebuilt_all_the_same(lake: Lake) -> None:
     rows, file = ids(lake), lose(lake)
-    with pytest.raises(StorageError, match="belongs to another lake"):
+    with pytest.raises(StorageError, match="belongs to another lake") as error:
         init_lake(file, CONFIG)
+    assert "isotherm rebuild" in error.value.hint
+    with pytest.raises(ConfigError, match="was not set up"):  # and no query misses the cold rows
+        again(file)
     rebuild_lake(file, clock=Clock())
     with again(file) as found:
         assert ids(found) == rows

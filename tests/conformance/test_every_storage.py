@@ -198,7 +198,7 @@ def test_a_store_that_is_claimed_stays_claimed(store: Storage) -> None:
 
 
 def test_a_store_is_one_lakes_own(store: Storage) -> None:
-    for act in (store.claim, store.check):
+    for act in (store.claim, store.check, store.check_free):
         with pytest.raises(StorageError, match=r"belongs to another lake \(5eed\)"):
             act("0ther")
     store.check(LAKE)

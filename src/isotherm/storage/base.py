@@ -145,6 +145,15 @@ class Storage(Protocol):
         """
         ...
 
+    def check_free(self, lake: str) -> None:
+        """Check that the store is no other lake's; it may be nobody's yet.
+
+        Raises:
+            StorageError: it is another lake's.
+
+        """
+        ...
+
     def check(self, lake: str) -> None:
         """Check that the store is there, and this lake's own.
 
@@ -236,3 +245,17 @@ class Storage(Protocol):
     def list(self, tier: str, prefix: str = "") -> Iterator[Location]:
         """List the published objects of a tier."""
         ...
+
+
+def of_another(place: str, owner: str, what: str) -> StorageError:
+    """Say that a place belongs to another lake; this one's control may be lost.
+
+    Args:
+        what: What this lake could have of its own: a folder, or a prefix.
+
+    """
+    return StorageError(
+        f"{place} belongs to another lake ({owner})",
+        hint=f"Give this lake a {what} of its own: [storage] in isotherm.toml. "
+        "Or, if this warehouse's control is lost: isotherm rebuild",
+    )

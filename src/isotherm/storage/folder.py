@@ -14,7 +14,7 @@ from typing import IO
 
 from ..model.errors import StorageError
 from ..model.part import Location
-from .base import Stored, Trial
+from .base import Stored, Trial, of_another
 from .durable import make_folder, sync_file, sync_folder
 from .folder_trial import try_folder
 
@@ -61,19 +61,17 @@ class FolderStorage:
                     sync_file(file)
         self.check(lake)
 
+    def check_free(self, lake: str) -> None:
+        """Check that no folder is another lake's; they need not be there yet."""
+        for folder in self.folders:
+            if (owner := _owner(folder)) not in (None, lake):
+                raise of_another(f"the folder {folder}", str(owner), "folder")
+
     def check(self, lake: str) -> None:
         """Check that every folder is there, and this lake's own."""
         for folder in self.folders:
             _require(folder)
-            try:
-                owner = (folder / MARK).read_text().strip()
-            except PermissionError:
-                raise _forbidden(folder / MARK) from None
-            if owner != lake:
-                raise StorageError(
-                    f"the folder {folder} belongs to another lake ({owner})",
-                    hint="Give this lake a folder of its own: [storage] in isotherm.toml.",
-                )
+        self.check_free(lake)
 
     def examine(
         self, classes: Sequence[str], clock: Callable[[], datetime], *, writing: bool
@@ -251,6 +249,16 @@ def _require(folder: Path) -> None:
         raise _forbidden(folder) from None
     except OSError:
         raise _not_there(folder, f"it has no file {MARK}") from None
+
+
+def _owner(folder: Path) -> str | None:
+    """Return the lake that a folder belongs to; None if it is nobody's."""
+    try:
+        return (folder / MARK).read_text().strip()
+    except PermissionError as error:
+        raise _forbidden(error.filename) from None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def check_readable(url: str) -> None:

@@ -21,7 +21,7 @@ from ..model.errors import StorageError
 from ..model.part import Location
 from ..model.tier import STANDARD, TIERS, Tier
 from .answers import ThereAlreadyError, is_archived, is_refused_as_archived
-from .base import Stored, Trial
+from .base import Stored, Trial, of_another
 from .bucket import AT_ONCE, SHA256, Bucket
 from .s3_trial import S3Trial
 from .scratch import Scratch, sweep
@@ -66,16 +66,18 @@ class S3Storage:
                 self._bucket.put(self._key(MARK), f"{lake}\n".encode())
         self.check(lake)
 
+    def check_free(self, lake: str) -> None:
+        """Check that the prefix is no other lake's; it need not be anybody's yet."""
+        if (owner := self._owner()) not in (None, lake):
+            raise of_another(self.place, str(owner), "prefix")
+
     def check(self, lake: str) -> None:
         """Check that the prefix is there, and this lake's own."""
         owner = self._owner()
         if owner is None:
             raise self._not_there(f"it has no object {MARK}")
         if owner != lake:
-            raise StorageError(
-                f"{self.place} belongs to another lake ({owner})",
-                hint="Give this lake a prefix of its own: [storage] url in isotherm.toml.",
-            )
+            raise of_another(self.place, owner, "prefix")
 
     def examine(
         self, classes: Sequence[str], clock: Callable[[], datetime], *, writing: bool
