@@ -23,6 +23,11 @@ MISTAKES = {
         "period = 6",
         ["datasets.trips.period", "found 6", "month", "day", "hour"],
     ),
+    "a way of transition that there is not": (
+        'period = "month"',
+        'period = "month"\ntransition = "magic"',
+        ["datasets.trips.transition", 'found "magic"; write "direct" or "lifecycle"'],
+    ),
     "a duration without quotes": (
         'STANDARD    = "6 months"',
         "STANDARD    = 6",

@@ -10,7 +10,7 @@ import pytest
 
 from command_line import CommandLine, words
 
-REQUEST, USAGE = 13, 64
+CONFIG, REQUEST, USAGE = 3, 13, 64
 TWICE = "select 1 as a, 2 as a, 3 as b, 4 as a"
 
 
@@ -31,6 +31,33 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_done(
     said = warm(*arguments, "nodir/x.csv", code=REQUEST).err
     words(said, ["nodir/x.csv cannot be written", "there is no folder nodir"])
     words(warm(*arguments, "made.csv", code=REQUEST).err, ["made.csv", "it is a folder"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["export", "trips", "--file", "nope.csv"], "nope.csv cannot be read: No such file or"),
+        (["certificate", "verify", "nope.json"], "nope.json cannot be read: No such file or"),
+        (["certificate", "verify", "c.html"], "c.html is a page for people"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_cannot_be_read_is_said_in_words(
+    warm: CommandLine, arguments: list[str], said: str
+) -> None:
+    Path("c.html").write_text("<!doctype html>")
+    err = warm(*arguments, code=REQUEST).err
+    words(err, [said])
+    assert "Errno" not in err
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("x.parquet", "it has other columns"), ("y.parquet", "there is no such file")]
+)
+def test_what_is_no_backup_is_said_in_words(warm: CommandLine, name: str, why: str) -> None:
+    warm("sql", "select 1 as a", "-o", "x.parquet")
+    err = warm("rebuild", "--replace", "--yes", "--from", name, code=CONFIG).err
+    words(err, [f"{name} is no backup of a lake: {why}"])
 
 
 def test_what_a_files_name_does_not_say_is_asked_for(warm: CommandLine) -> None:

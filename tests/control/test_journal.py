@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isotherm.control import journal, migrations
-from isotherm.control.journal import GENESIS, Head
+from isotherm.control.journal import GENESIS, Entry, Head
 from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.model.errors import JournalError
 from isotherm.warehouse.duckdb import DuckDBWarehouse
@@ -49,6 +49,22 @@ def test_a_whole_chain_is_followed_to_its_head(warehouse: DuckDBWarehouse) -> No
         assert [entry.move for entry in journal.entries(tx)] == [f"m{n}" for n in range(6)]
         assert [entry.move for entry in journal.entries(tx, limit=2)] == ["m4", "m5"]
         assert journal.entries(tx, "rides") == []
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"move": "unload trips 2018-01", "why": "late rows"}, "unload trips 2018-01"),
+        ({"move": "unload trips 2018-01", "rows": 1}, "unload trips 2018-01; 1 row"),
+        ({"file": "a.csv", "rows": 1200}, "a.csv; 1,200 rows"),
+        ({"case": "SDNY-17", "scope": "x", "who": "ann", "why": "s"}, "SDNY-17; by ann; s"),
+        ({"case": "DSR-1", "who": "ann", "subjects": ["5eed"]}, "DSR-1; by ann"),
+        ({"case": "DSR-1", "sha256": "5eed"}, "DSR-1"),
+        ({"source": "the backup b", "who": "ann", "made": []}, "the backup b; by ann"),
+    ],
+)
+def test_each_event_says_what_it_was_about(detail: dict[str, object], said: str) -> None:
+    assert Entry("1", NOW, "trips", "", "event", detail, None, None).summary == said
 
 
 def test_an_empty_journal_has_a_head(warehouse: DuckDBWarehouse) -> None:

@@ -343,8 +343,13 @@ def _reading(backup: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        why = str(error).splitlines()[0]
+        if not backup.exists():
+            why = "there is no such file"
+        elif why.startswith("Binder Error"):
+            why = "it has other columns"
         raise ConfigError(
-            f"{backup} is no backup of a lake: {str(error).splitlines()[0]}",
+            f"{backup} is no backup of a lake: {why}",
             hint="Name a file that isotherm backup has written.",
         ) from error
 

@@ -10,7 +10,7 @@ import typer
 
 from ..model.errors import RequestError
 from .options import DEFAULT_CONFIG, ConfigFile, Wait, opened
-from .output import check_writable, err, out, write_json, writing
+from .output import check_writable, err, out, unreadable, write_json, writing
 
 app = typer.Typer(
     help="Show the certificate of a request, or check one.",
@@ -49,7 +49,12 @@ def verify(
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise RequestError(f"{file} cannot be read: {error}") from error
+        raise unreadable(file, error) from error
+    if text.lstrip().startswith("<"):
+        raise RequestError(
+            f"{file} is a page for people, and what is signed is the certificate as JSON",
+            hint="Verify that: isotherm certificate show REQUEST --out FILE.json",
+        )
     with opened(config, read_only=True, wait=wait) as lake:
         verified = lake.erasing.verify(text)
     out().message(

@@ -150,6 +150,11 @@ def check_writable(file: Path | None) -> None:
             raise OSError(os.strerror(errno.EACCES))
 
 
+def unreadable(file: Path, error: Exception) -> RequestError:
+    """Say that a file that somebody has named cannot be read."""
+    return RequestError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
     """Write a file that somebody has named.

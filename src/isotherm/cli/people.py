@@ -11,6 +11,7 @@ import typer
 
 from ..model.errors import RequestError
 from ..model.person import DataSubject
+from .output import unreadable
 
 Subjects = Annotated[
     list[str] | None,
@@ -42,7 +43,7 @@ def _of_file(file: Path) -> tuple[DataSubject, ...]:
         with file.open(encoding="utf-8-sig", newline="") as source:
             lines = list(csv.DictReader(source, strict=True))
     except (OSError, ValueError, csv.Error) as error:
-        raise RequestError(f"{file} cannot be read: {error}") from error
+        raise unreadable(file, error) from error
     found = []
     for number, line in enumerate(lines, start=2):
         values = [(n, v.strip()) for n, v in line.items() if n and isinstance(v, str) and v.strip()]

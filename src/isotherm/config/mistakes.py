@@ -101,6 +101,8 @@ def _wanted(type_: str, error: Mapping[str, Any], key: str) -> str:
         return str(error["ctx"]["error"])
     if type_ == "greater_than_equal":
         return f"write {error['ctx']['ge']:g} or more"
+    if type_ == "literal_error":
+        return f"write {error['ctx']['expected'].replace(chr(39), chr(34))}"
     return f"write a section: [{key}]"
 
 

@@ -40,9 +40,13 @@ class Entry:
     @property
     def summary(self) -> str:
         """What it says, in a line."""
-        words = [str(self.detail.get(key, "")) for key in ("move", "reason", "file")]
+        found = {key: str(value) for key, value in self.detail.items() if value}
+        who = f"by {found['who']}" if "who" in found else ""
+        why = "" if "move" in found else found.get("why", "")
+        words = [found.get(key, "") for key in ("move", "case", "source", "reason", "file")]
         rows = self.detail.get("rows")
-        return "; ".join([word for word in words if word] + ([f"{rows:,} rows"] if rows else []))
+        many = f"{rows:,} row{'' if rows == 1 else 's'}" if rows else ""
+        return "; ".join(word for word in (*words, who, why, many) if word)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as its documented JSON form."""
