@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 from command_line import AS_OF, CommandLine, edit, owner, words
@@ -140,6 +141,8 @@ def test_an_as_of_in_the_past_moves_nothing_back(cold: CommandLine) -> None:
 
 
 def test_a_restore_is_quoted_and_nothing_is_done(cold: CommandLine) -> None:
+    until = cold("restore", "trips", "2018-02", "--quote", "--format", "json").json["until"]
+    assert until == datetime.fromisoformat(until).isoformat()
     ran = cold("restore", "trips", "2018-02", "--quote")
     words(ran.out, ["2018-02", "rows", "$", "3 to 5 hours"])
     words(cold("restore", "trips", "2018-02", "--yes").out, ["trips 2018-02 can be read"])

@@ -73,12 +73,13 @@ def run(
             waiting = len(applied.waiting)
             done = not waiting
     if format_ is Format.JSON:
+        until = plan.moves[0].until
         write_json(
             {
                 "version": 1,
                 "dataset": dataset,
                 "periods": [move.span for move in plan.moves],
-                "until": str(plan.moves[0].until),
+                "until": until and until.isoformat(),
                 "speed": offer.speed,
                 "dollars": offer.dollars,
                 "hours": list(offer.hours),
