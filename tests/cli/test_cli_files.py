@@ -83,3 +83,9 @@ def test_no_column_is_lost_beside_another_of_its_name(warm: CommandLine) -> None
     read = duckdb.sql("select * from 'x.parquet'")
     assert dict(zip(read.columns, read.fetchall()[0], strict=True)) == unlike
     assert warm("sql", TWICE, "--format", "csv").out == "a,a,b,a\n1,2,3,4\n"
+
+
+@pytest.mark.parametrize("verb", ["status", "journal"])
+def test_no_line_of_a_table_ends_in_blanks(cold: CommandLine, verb: str) -> None:
+    lines = cold(verb).out.splitlines()
+    assert lines == [line.rstrip() for line in lines]

@@ -112,7 +112,7 @@ def test_late_rows_that_are_too_few_say_how_many_they_wait_for() -> None:
     dataset = trips("STANDARD 6 months", append_min_rows=1_000)
     world = subject(dataset, part("2019-03"), hot("2019-03", 12, loaded_at=NOW))
     assert blocks(explained(world))[Blocking.LATE_ROWS_WAIT] == (
-        "12 late rows wait until there are 1000, or 7 days after their load"
+        "12 late rows wait until there are 1,000, or 7 days after their load"
     )
 
 

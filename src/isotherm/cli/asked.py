@@ -231,9 +231,11 @@ def _show_found(found: Found) -> None:
         rows.append(("-", "quarantine", count(found.quarantine)))
     if rows:
         console.table(("period", "where", "rows"), sorted(rows), right="rows")
-    for where, kept in found.kept.items():
+    for where, kept in sorted(found.kept.items()):
         cases = ", ".join(hold.case for hold in found.holds)
-        console.message(f"{counted(kept, 'row')} in {where} stay: held for {cases}", style="yellow")
+        stay = "stays" if kept == 1 else "stay"
+        line = f"{counted(kept, 'row')} in {where} {stay}: held for {cases}"
+        console.message(line, style="yellow")
     for part in found.archived:
         console.message(
             f"{part.period} in {part.tier}: {size(part.bytes)}, to be searched once restored",

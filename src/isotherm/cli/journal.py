@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import DEFAULT_CONFIG, AnyDataset, ConfigFile, Format, OutputFormat, Wait, opened
-from .output import out, write_json
+from .output import counted, out, write_json
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
             if format_ is Format.JSON:
                 write_json({"version": 1, "rows": head.seq, "head": head.hash, "noted": heads})
                 return
-            out().message(f"The journal holds: {head.seq} rows, head {head.hash}")
+            out().message(f"The journal holds: {counted(head.seq, 'row')}, head {head.hash}")
             for name, noted in heads.items():
                 row, _, hash_ = noted.partition(":")
                 found = f"row {row}, {hash_[:10]}..., is noted in its Iceberg snapshot"

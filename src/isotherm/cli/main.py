@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import stamina
 import typer
@@ -46,6 +47,10 @@ USAGE = 64
 
 
 class _Verbs(TyperGroup):
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the verbs in the order in which they are to be read."""
+        return list(_VERBS)
+
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         """Let an interrupt be one: Typer makes an exit of it, which says nothing."""
         try:
@@ -81,18 +86,39 @@ def _common(
     """Keep a table whole while its rows cool down."""
 
 
-_VERBS = (init, load, status, plan, apply, explain, sql, restore, erase, correct, export)
-for _verb in (*_VERBS, audit, doctor, backup, rebuild):
-    app.command(_verb.__name__.rpartition(".")[2])(_verb.run)
-app.command("pause")(pause.pause)
-app.command("resume")(pause.resume)
-app.command("journal")(journal.run)
-app.command("iam")(iam.run)
-app.command("grants")(grants.run)
-app.add_typer(lifecycle.app, name="lifecycle")
-app.add_typer(hold.app, name="hold")
-app.add_typer(certificate.app, name="certificate")
-app.command("demo")(demo.run)
+_VERBS: dict[str, tuple[Any, str]] = {
+    "init": (init.run, "Write a config, and make control and the catalogue."),
+    "load": (load.run, "Load files into a table, each whole and once."),
+    "status": (status.run, "Show where everything is and what it costs."),
+    "plan": (plan.run, "Show what is due, why, and what it is worth."),
+    "apply": (apply.run, "Make the moves that are due."),
+    "explain": (explain.run, "Explain one partition, and what blocks it."),
+    "sql": (sql.run, "Run a query over hot, cold and restored rows."),
+    "restore": (restore.run, "Make archived partitions readable for a time."),
+    "pause": (pause.pause, "Make no moves of a dataset until it is resumed."),
+    "resume": (pause.resume, "Make moves of a dataset again."),
+    "lifecycle": (lifecycle.app, "Show, compare and write the bucket's lifecycle rules."),
+    "erase": (erase.run, "Forget people, and prove it with a certificate."),
+    "correct": (correct.run, "Correct what is written of people, and prove it."),
+    "certificate": (certificate.app, "Show a certificate, or check one."),
+    "export": (export.run, "Write every row about some people."),
+    "hold": (hold.app, "Keep data for a case, against expiry and erasure."),
+    "journal": (journal.run, "List what was done, or check its hash chain."),
+    "audit": (audit.run, "Look whether all objects are there and unchanged."),
+    "doctor": (doctor.run, "Look at what the lake needs, and what is wrong."),
+    "backup": (backup.run, "Write control and the config to one file."),
+    "rebuild": (rebuild.run, "Rebuild control that was lost or damaged."),
+    "iam": (iam.run, "Print the IAM policy that the lake needs."),
+    "grants": (grants.run, "Print the SQL that PostgreSQL's role needs."),
+    "demo": (demo.run, "Play the whole story on generated trips."),
+}
+"""Each verb, and what `--help` says of it in a line; in this order."""
+
+for _name, (_verb, _short) in _VERBS.items():
+    if isinstance(_verb, typer.Typer):
+        app.add_typer(_verb, name=_name, short_help=_short)
+    else:
+        app.command(_name, short_help=_short)(_verb)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -90,7 +90,13 @@ class Console:
         if fold and self.rich.is_terminal:
             width = min(width, self.rich.width)
         wide = rich.console.Console(file=self.rich.file, width=width, highlight=False)
-        wide.print(table)
+        if self.rich.is_terminal:
+            wide.print(table)
+            return
+        with wide.capture() as written:
+            wide.print(table)
+        for line in written.get().splitlines():  # of no cell, since rich folds them
+            self.rich.file.write(f"{line.rstrip()}\n")
 
     def groups(
         self,

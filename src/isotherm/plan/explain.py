@@ -206,9 +206,9 @@ def _late_rows_wait(
         return ""
     if partition.tier.archived:
         where = f"the partition is archived in {partition.tier}"
-        return f"{late} late rows stay in the warehouse: {where}, and nothing can follow it there"
+        return f"{late:,} late rows stay in the warehouse: {where}, and nothing can follow it there"
     least, longest = dataset.append_min_rows, dataset.append_max_age
-    return f"{late} late rows wait until there are {least}, or {longest} after their load"
+    return f"{late:,} late rows wait until there are {least:,}, or {longest} after their load"
 
 
 def _ageless(inventory: Inventory, period: Period) -> Iterator[Block]:

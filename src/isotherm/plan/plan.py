@@ -210,12 +210,12 @@ def state_of(partition: Partition | None) -> str:
     """
     if partition is None:
         return "nothing"
-    hot = f"{partition.hot.rows} rows hot" if partition.hot else "no rows hot"
+    hot = f"{partition.hot.rows:,} rows hot" if partition.hot else "no rows hot"
     return ", ".join([hot, *(_part_state(part) for part in partition.parts)])
 
 
 def _part_state(part: Part) -> str:
-    state = f"{part.rows} rows in {part.tier}"
+    state = f"{part.rows:,} rows in {part.tier}"
     return f"{state} (restored until {part.restored_until})" if part.restored else state
 
 
