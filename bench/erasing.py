@@ -27,7 +27,6 @@ RIDERS = 5_000_000
 PEOPLE = 1_000
 REQUESTS = 3
 SEARCHES = 9
-FILE = "rewritten.parquet"
 TOOL = 44 / 3_600
 """Objects a second of the best-known tool, on 4 cores."""
 
@@ -135,15 +134,17 @@ def _by_hand(
 ) -> tuple[float, float]:
     """Rewrite objects as a person would who knows which; return what copying and hashing take."""
     copying = hashing = 0.0
-    for source in sources:
-        copying += seconds(lambda source=source: _rewrite(connection, source, folder))
-        hashing += seconds(lambda source=source: _check(connection, source, folder))
+    pairs = [(source, folder / f"{number}.parquet") for number, source in enumerate(sources)]
+    for pair in pairs:
+        copying += seconds(partial(_rewrite, connection, *pair))
+        hashing += seconds(partial(_check, connection, *pair))
+    for _, target in pairs:
+        target.unlink()
     return copying, hashing
 
 
-def _rewrite(connection: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:
+def _rewrite(connection: duckdb.DuckDBPyConnection, source: str, target: Path) -> None:
     """Write one file anew without some people."""
-    target = folder / FILE
     names = [r[0] for r in connection.execute(f"DESCRIBE FROM read_parquet('{source}')").fetchall()]
     ids = ", ".join(f'"{name}": {number}' for number, name in enumerate(names, start=1))
     connection.execute(
@@ -153,12 +154,12 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, source: str, folder: Path) -
     )
 
 
-def _check(connection: duckdb.DuckDBPyConnection, source: str, folder: Path) -> None:
+def _check(connection: duckdb.DuckDBPyConnection, source: str, target: Path) -> None:
     """Count and hash what was to stay, and what has come of it."""
     hash_ = "SELECT count(*), sum(hash(t)::HUGEINT), bit_xor(hash(t)) FROM"
     stays = f"(FROM read_parquet('{source}') WHERE rider_id NOT IN (FROM people)) t"
     stay = connection.execute(f"{hash_} {stays}").fetchone()
-    made = connection.execute(f"{hash_} read_parquet('{folder / FILE}') t").fetchone()
+    made = connection.execute(f"{hash_} read_parquet('{target}') t").fetchone()
     if stay != made:
         raise AssertionError(f"{stay} were to stay, {made} have")
 
