@@ -16,6 +16,7 @@ from conftest import run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.opening import init_lake
+from turns import in_turn
 
 FISCAL = "date_part('year', x + INTERVAL 6 MONTH)"
 Make = Callable[..., Lake]
@@ -77,14 +78,20 @@ def test_a_macro_called_error_leaves_the_guard_as_it_is(make: Make, body: str) -
 
 @pytest.mark.parametrize(
     ("macro", "condition"),
-    [
-        (f"year(x) AS {FISCAL}", "year(pickup) = 2019"),
-        ("date_part(p, x) AS 2018", "extract(year FROM pickup) = 2018 AND pickup > '2019-01-01'"),
-        ("date_trunc(p, x) AS TIMESTAMP '2019-05-01'", "pickup::DATE = '2019-05-01'"),
-        ("now() AS TIMESTAMPTZ '2018-11-01 00:00:00+00'", "pickup > now()"),
-        ("today() AS DATE '2018-11-01'", "pickup > today()"),
-        ('"+"(a, b) AS a', "pickup >= TIMESTAMP '2018-11-01' + INTERVAL 2 MONTH"),
-    ],
+    in_turn(
+        [
+            (f"year(x) AS {FISCAL}", "year(pickup) = 2019"),
+            (
+                "date_part(p, x) AS 2018",
+                "extract(year FROM pickup) = 2018 AND pickup > '2019-01-01'",
+            ),
+            ("date_trunc(p, x) AS TIMESTAMP '2019-05-01'", "pickup::DATE = '2019-05-01'"),
+            ("now() AS TIMESTAMPTZ '2018-11-01 00:00:00+00'", "pickup > now()"),
+            ("today() AS DATE '2018-11-01'", "pickup > today()"),
+            ('"+"(a, b) AS a', "pickup >= TIMESTAMP '2018-11-01' + INTERVAL 2 MONTH"),
+        ],
+        3,
+    ),
 )
 def test_nothing_is_known_of_a_function_that_a_macro_hides(
     make: Make, macro: str, condition: str

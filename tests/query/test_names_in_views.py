@@ -14,6 +14,7 @@ from conftest import run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.opening import init_lake
+from turns import in_turn
 
 Make = Callable[..., tuple[Lake, list[tuple[object, ...]]]]
 
@@ -87,12 +88,15 @@ def test_a_table_of_a_views_own_schema_comes_before_the_datasets(make: Make) -> 
 
 @pytest.mark.parametrize(
     ("made", "query"),
-    [
-        ("CREATE VIEW s.far AS SELECT count(*) AS n FROM trips", "FROM s.far"),
-        ("CREATE VIEW main.near AS SELECT count(*) AS n FROM hot.trips", "FROM near"),
-        ("CREATE VIEW hot.v AS SELECT count(*) AS n FROM trips", "FROM hot.v"),
-        ("CREATE MACRO m() AS (SELECT count(*) FROM trips)", "SELECT m()"),
-    ],
+    in_turn(
+        [
+            ("CREATE VIEW s.far AS SELECT count(*) AS n FROM trips", "FROM s.far"),
+            ("CREATE VIEW main.near AS SELECT count(*) AS n FROM hot.trips", "FROM near"),
+            ("CREATE VIEW hot.v AS SELECT count(*) AS n FROM trips", "FROM hot.v"),
+            ("CREATE MACRO m() AS (SELECT count(*) FROM trips)", "SELECT m()"),
+        ],
+        2,
+    ),
 )
 def test_what_would_be_a_dataset_instead_is_refused(make: Make, made: str, query: str) -> None:
     lake, _ = make(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import COMMAND, CommandLine, words
+from turns import in_turn
 
 STORAGE, AUDIT = 10, 17
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -36,12 +37,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "closed",
-    [
-        "objects",
-        "objects/iceberg",
-        "objects/STANDARD/trips/2019-01",
-        "objects/STANDARD/trips/2019-01/*.parquet",
-    ],
+    in_turn(
+        [
+            "objects",
+            "objects/iceberg",
+            "objects/STANDARD/trips/2019-01",
+            "objects/STANDARD/trips/2019-01/*.parquet",
+        ],
+        4,
+    ),
     indirect=True,
 )
 def test_a_query_says_that_it_may_not_read_the_store(closed: Path) -> None:
