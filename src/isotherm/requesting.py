@@ -182,8 +182,7 @@ class Requests:
             whose = finder.named(checked)
             broken = finder.quarantined(whose)
             table = finder.tx.columns(finder.dataset.table)
-        types = {column.name: column.type for column in table}
-        kept = kept_as(table, finder.dataset, types)
+        kept = kept_as(table, finder.dataset, table)
         theirs = belongs_to(whose, kept if kept.cast else PLAIN)
         return f"SELECT * FROM {quote(name)} WHERE {theirs}", broken
 

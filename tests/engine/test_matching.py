@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
-from isotherm.engine.matching import FEW, PLAIN, Kept, belongs_to
+from isotherm.engine.matching import FEW, PLAIN, Kept, belongs_to, kept_as
+from isotherm.model.dataset import Dataset, TableName
 from isotherm.model.person import DataSubject
+from isotherm.model.schema import Column
 
 TYPED = Kept({"rider": "BIGINT", "email": "VARCHAR"})
 TABLE = """(SELECT CASE WHEN i % 11 > 0 THEN i % 400 END AS rider,
@@ -72,3 +74,13 @@ def test_a_value_that_none_of_its_type_can_be_is_nobodys_even_where_nothing_is_w
     assert not rows_of(session, [person("no number") for _ in range(many)], TYPED)
     some = [*words, person(3, "r3'@x.org")]
     assert rows_of(session, some, TYPED) == expected(session, [person(3, "r3'@x.org")])
+
+
+def test_a_column_is_compared_as_the_table_has_it_where_the_engine_knows_that_type() -> None:
+    cold = [Column("rider", "VARCHAR"), Column("fare", "VARCHAR"), Column("email", "VARCHAR")]
+    table = [Column("rider", "UUID"), Column("fare", "money"), Column("email", "VARCHAR")]
+    cast = {"rider": "VARCHAR", "fare": "VARCHAR"}
+    dataset = Dataset("t", TableName("main", "t"), "pickup", cast=cast)
+    kept = kept_as(cold, dataset, table)
+    assert kept.cast == {"rider"}
+    assert kept.types == {"rider": "UUID", "fare": "VARCHAR", "email": "VARCHAR"}

@@ -75,13 +75,7 @@ def check(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
                 f"cut by the {unit}",
                 hint=f'Set it back: period = "{unit}"',
             )
-        if clock not in (dataset.clock, *_old_names(dataset)):
-            raise ConfigError(
-                f'{where}: datasets.{name}.clock: found "{dataset.clock}", but its cold rows are '
-                f"cut by {clock}",
-                hint=f'Set it back: clock = "{clock}". Was the column renamed? '
-                f'renamed = {{ {clock} = "{dataset.clock}" }}',
-            )
+        _check_clock(dataset, clock, f"its cold rows are cut by {clock}", where)
 
 
 def _check_named(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -> None:
@@ -102,14 +96,15 @@ def _check_named(tx: Transaction, datasets: Mapping[str, Dataset], where: str) -
                 hint=f'Put it back: [datasets.{name}] table = "{table}", clock = "{clock}". Once '
                 "that has ended, it may have another name.",
             )
-        if clock not in (dataset.clock, *_old_names(dataset)):
-            raise ConfigError(
-                f'{where}: datasets.{name}.clock: found "{dataset.clock}", but {what} by the time '
-                f"of {clock}",
-                hint=f'Set it back: clock = "{clock}". Was the column renamed? '
-                f'renamed = {{ {clock} = "{dataset.clock}" }}',
-            )
+        _check_clock(dataset, clock, f"{what} by the time of {clock}", where)
 
 
-def _old_names(dataset: Dataset) -> list[str]:
-    return [old for old, new in dataset.renamed.items() if new == dataset.clock]
+def _check_clock(dataset: Dataset, before: str, why: str, where: str) -> None:
+    """Check that a dataset's clock is what it was, whatever it is called now."""
+    old_names = [old for old, new in dataset.renamed.items() if new == dataset.clock]
+    if before not in (dataset.clock, *old_names):
+        raise ConfigError(
+            f'{where}: datasets.{dataset.name}.clock: found "{dataset.clock}", but {why}',
+            hint=f'Set it back: clock = "{before}". Was the column renamed? '
+            f'renamed = {{ {before} = "{dataset.clock}" }}',
+        )

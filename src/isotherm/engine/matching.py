@@ -57,17 +57,18 @@ PLAIN = Kept({})
 """As the table has them, whose types the values were checked against."""
 
 
-def kept_as(columns: Iterable[Column], dataset: Dataset, table: Mapping[str, str]) -> Kept:
+def kept_as(columns: Iterable[Column], dataset: Dataset, table: Iterable[Column]) -> Kept:
     """Return how objects keep columns.
 
     Args:
         columns: Those of the objects, as they are called now.
-        table: The types of the table's columns.
+        table: The table's; what the engine has no type for is compared as it is kept.
 
     """
     types = {column.name: column.type for column in columns}
-    other = frozenset(name for name in dataset.cast if name in table and name in types)
-    return Kept(types | {name: table[name] for name in other}, other)
+    own = {column.name: column.type for column in table if not column.foreign}
+    other = frozenset(name for name in dataset.cast if name in own and name in types)
+    return Kept(types | {name: own[name] for name in other}, other)
 
 
 def belongs_to(subjects: Iterable[DataSubject], kept: Kept = PLAIN) -> str:

@@ -168,8 +168,7 @@ class Rewriting:
 
         It is read by its own names: by field id the engine reads it on one thread.
         """
-        table = {column.name: column.type for column in self.table}
-        kept = kept_as(columns.values(), self.dataset, table)
+        kept = kept_as(columns.values(), self.dataset, self.table)
         wanted = dict.fromkeys((self.dataset.clock, *self.names))
         absent = dict.fromkeys((name for name in wanted if name not in kept.types), "VARCHAR")
         chosen = [

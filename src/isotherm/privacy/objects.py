@@ -85,8 +85,7 @@ class Objects:
         }
         files = {_end(self.storage.url(part.readable_location)): part for part in parts_}
         where: Mapping[Rows | None, list[Part]] = {None: list(parts_)}
-        table = {column.name: column.type for column in wanted.table}
-        as_kept = kept_as(columns.values(), dataset, table)
+        as_kept = kept_as(columns.values(), dataset, wanted.table)
         if by_filters and not hides_row_numbers(names.values()):
             # Of a value that is kept as another type, only the engine knows the spellings.
             own = {id_: c for id_, c in columns.items() if c.name not in as_kept.cast}
