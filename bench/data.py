@@ -20,7 +20,7 @@ ROWS = 20_000_000
 """In twelve months, the shortest of 1.5M rows."""
 DAY = 86_400_000_000
 
-CONFIG = """
+CONFIG = """settings.cache = "0GB"  # objects are read each time
 [datasets.trips]
 table = "main.trips"
 clock = "pickup"
@@ -29,6 +29,13 @@ period = "{period}"
 [datasets.trips.policy]
 STANDARD = "1 {period}"
 """
+
+
+def set_cache(config: Path, size: str) -> None:
+    """Have the next one who opens a lake keep so much of cold rows in memory."""
+    lines = config.read_text(encoding="utf-8").splitlines()
+    others = [line for line in lines if not line.startswith("settings.cache")]
+    config.write_text("\n".join([f'settings.cache = "{size}"', *others]), encoding="utf-8")
 
 
 def trips(rows: int, days: int, *, start: str = START, shuffled: bool = False) -> str:

@@ -19,6 +19,7 @@ from .shapes import COLD, FIRST, SHAPES
 from .tpcds import LINES
 
 OURS, HAND, WARM, THIRD = "#1f5fa8", "#8a8a8a", "#d1603d", "#3f8f6b"
+PALE = "#8fb3d9"
 STEPS = ("#1f5fa8", "#5b93cf", "#a9c8e8", "#d1603d", "#e8b49f", "#c9c9c9")
 LIFE = {
     "load": "load",
@@ -221,13 +222,13 @@ def overhead(plots: Plots) -> Figure | None:
 def tpcds(plots: Plots, scale: int) -> Figure | None:
     """Seconds of each query of TPC-DS, those that are quickest on plain tables first."""
     lines = plots.get(f"tpcds-{scale}", {})
-    plain = {str(point.x): point.y for point in lines.get(LINES[1], ())}
+    plain = {str(point.x): point.y for point in lines.get(LINES[-1], ())}
     if not plain:
         return None
     order = sorted(plain, key=lambda query: plain[query])
     figure, (axes,) = _grid(1, 1, 4.2, width=11)
     for line, colour in zip(
-        (*LINES, "Sail", "Apache Spark"), (OURS, HAND, THIRD, WARM), strict=True
+        (*LINES, "Sail", "Apache Spark"), (OURS, PALE, HAND, THIRD, WARM), strict=True
     ):
         points = [point for point in lines.get(line, ()) if str(point.x) in plain]
         if points:

@@ -27,16 +27,21 @@ QUERIES = {
 
 def measure(folder: Path) -> list[Ratio]:
     """Query a cold month and a hot one, on the lake that `applying` has left."""
-    with (
-        isotherm.open(folder / "lake" / "isotherm.toml") as lake,
-        data.plain(folder / "plain.duckdb") as connection,
-    ):
-        cold, hot = COLD // 2, COLD + 1
-        file = _object(lake, cold)
-        return [
-            *_ratios(lake, connection, "cold", month(cold), f"read_parquet('{file}')", 1.15),
-            *_ratios(lake, connection, "hot", month(hot), "trips", 1.05),
-        ]
+    config, cold, hot = folder / "lake" / "isotherm.toml", COLD // 2, COLD + 1
+    with data.plain(folder / "plain.duckdb") as connection:
+        with isotherm.open(config) as lake:
+            file = f"read_parquet('{_object(lake, cold)}')"
+            ratios = [
+                *_ratios(lake, connection, "cold", month(cold), file, 1.15),
+                *_ratios(lake, connection, "hot", month(hot), "trips", 1.05),
+            ]
+        data.set_cache(config, "1GB")
+        with isotherm.open(config) as lake:
+            for name, query in QUERIES.items():
+                pairs = pairs_of(lake, connection, query, month(cold), file)
+                kept = [ours / plain for ours, plain in pairs]
+                ratios.append(ratio_of(f"sql, cold month, {name}: kept in memory", kept, None))
+    return ratios
 
 
 def _ratios(

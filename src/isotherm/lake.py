@@ -169,7 +169,8 @@ class Lake(Asking):
 
     @cached_property
     def _reader(self) -> Reader:
-        return Reader(self.warehouse, self.storage, self.config.datasets, self.prices)
+        cache = self.config.settings.cache
+        return Reader(self.warehouse, self.storage, self.config.datasets, self.prices, cache)
 
     @cached_property
     def _engine(self) -> Reader:
@@ -267,6 +268,7 @@ class Lake(Asking):
                 )
             finally:
                 self._keep()
+                self._reader.tidy()
                 self.warehouse.compact()
 
     def restore_plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,8 @@ from isotherm.query import kept, reader
 from isotherm.query.kept import AT_MOST, Kept, Understood
 from isotherm.query.names import Named, View
 from isotherm.query.owned import fleeting_words
+from isotherm.query.place import Places
+from isotherm.query.reader import Planned, Reader
 from isotherm.warehouse.duckdb import DuckDBWarehouse
 
 ROWS = 400
@@ -31,7 +34,8 @@ Statements = list[str]
 
 @pytest.fixture
 def lake(make_lake: MakeLake) -> Lake:
-    lake = make_lake(policy(STANDARD="6 months", GLACIER="14 months"), clock=Clock())
+    ages = policy(STANDARD="6 months", GLACIER="14 months")
+    lake = make_lake(f'settings.cache = "0GB"\n{ages}', clock=Clock())
     run_sql(lake, make_trips(ROWS, "2018-09-01", 1_440))
     age(lake)
     return lake
@@ -152,6 +156,35 @@ def test_a_place_stays_until_who_reads_there_has_read(lake: Lake) -> None:
     assert len(places(lake)) == 1
 
 
+def test_a_place_that_was_being_made_when_a_query_began_is_not_its_own(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that has looked into all catalogs sees nothing in that one ever after."""
+    inside, go_on = threading.Event(), threading.Event()
+    furnished, furnish = Places._furnished, Reader._furnish
+
+    def slowly(self: Places, *rest: Any, **named: Any) -> str:
+        if threading.current_thread() is other and not go_on.is_set():
+            inside.set()
+            assert go_on.wait(30)
+        return furnished(self, *rest, **named)
+
+    def after_the_other(self: Reader, plan: Planned, *rest: Any) -> None:
+        if threading.current_thread() is not other:
+            plan.tx.session.execute("SELECT count(*) FROM duckdb_functions()")
+            go_on.set()
+            other.join(30)
+        furnish(self, plan, *rest)
+
+    monkeypatch.setattr(Places, "_furnished", slowly)
+    monkeypatch.setattr(Reader, "_furnish", after_the_other)
+    other = threading.Thread(target=lambda: lake.sql(ALL).fetchall())
+    other.start()
+    assert inside.wait(30)
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert not other.is_alive()
+
+
 def test_without_a_known_state_nothing_is_kept(lake: Lake, looks: Statements) -> None:
     connection = lake.connection()  # who has it may write at any time
     for _ in range(3):
@@ -258,7 +291,7 @@ class Made:
         return name, f"path {name}"
 
     def place(self, state: int | None, key: str, cleanup: ExitStack) -> str:
-        return self.kept.place(state, key, self.make, cleanup)
+        return self.kept.place(state, key, self.make, cleanup, time.monotonic_ns())
 
 
 def test_only_so_many_places_are_kept_and_those_in_use_stay() -> None:
@@ -301,7 +334,7 @@ def test_a_place_that_cannot_be_furnished_is_not_there() -> None:
         raise ValueError("a view that cannot be made")
 
     with ExitStack() as query, pytest.raises(ValueError, match="cannot be made"):
-        made.kept.place(1, "x", broken, query)
+        made.kept.place(1, "x", broken, query, 0)
     assert not made.there
 
 
@@ -324,7 +357,7 @@ def test_while_a_place_is_made_nobody_waits() -> None:
         return made.make(cleanup)
 
     with ExitStack() as query:
-        thread = threading.Thread(target=made.kept.place, args=(1, "slow", slow, query))
+        thread = threading.Thread(target=made.kept.place, args=(1, "slow", slow, query, 0))
         thread.start()
         assert inside.wait(30)
         with ExitStack() as other:

@@ -28,6 +28,7 @@ url = {catalog:<28} # the Iceberg catalogue; other engines can read it
 # query_timeout  = "30 minutes"    # below the grace
 # restore_margin = "5 minutes"     # a restored copy is not read this shortly before its end
 # memory         = "1GB"           # what a move may take
+# cache          = "1GB"           # what queries may keep of cold rows in memory
 # threads        = 4               # all cores by default
 # moves_at_once  = 2               # while one is committed, the next are copied
 

@@ -18,7 +18,9 @@ from ..model.schema import cold_type
 from ..model.words import nearest
 from .mistakes import written
 
-_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[KMGT])(?P<binary>i?)B", re.IGNORECASE
+)
 _SORTED = re.compile(r"\s(asc|desc)$", re.IGNORECASE)
 _PATH = "PATH"
 POSTGRES = "postgresql"
@@ -102,10 +104,19 @@ def _instant(value: object) -> datetime:
     raise ValueError(f"write a date without quotes: {(found or datetime(2009, 1, 1)).date()}")
 
 
-def _memory(value: str) -> str:
-    if not _MEMORY.fullmatch(value) or float(re.split("[KMGTkmgt ]", value)[0]) == 0:
+def _size(value: object) -> int:
+    """Return the bytes of a size as DuckDB writes it: a KB is 1,000 of them, a KiB 1,024."""
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if not found:
         raise ValueError('write a size, as "512MB" or "4GB"')
-    return value
+    thousand = 1_024 if found["binary"] else 1_000
+    return int(float(found["number"]) * thousand ** ("KMGT".index(found["unit"].upper()) + 1))
+
+
+def _memory(size: int) -> int:
+    if not size:
+        raise ValueError('write a size, as "512MB" or "4GB"')
+    return size
 
 
 def _cold_types(value: dict[str, str]) -> dict[str, str]:
@@ -214,7 +225,8 @@ class SettingsSection(_Section):
     grace: Age = Duration(seconds=3_600)
     query_timeout: Age = Duration(seconds=1_800)
     restore_margin: AnyDuration = Duration(seconds=300)
-    memory: Annotated[str, AfterValidator(_memory)] = "1GB"
+    memory: Annotated[int, BeforeValidator(_size), AfterValidator(_memory)] = 10**9
+    cache: Annotated[int, BeforeValidator(_size)] = 10**9
     threads: int | None = Field(default=None, ge=1)
     moves_at_once: int = Field(default=2, ge=1, le=16)
 

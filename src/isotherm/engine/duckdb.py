@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .connecting import Connecting
 
 
+TABLE_BYTES = """
+SELECT coalesce(system.main.sum(memory_usage_bytes), 0)
+FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"""
+"""The query of what the tables take that lie in the engine's memory."""
 _ROW = f"row_{uuid.uuid4().hex}"
 
 
@@ -155,9 +159,15 @@ class DuckDBEngine:
         self._access = access
 
     @contextmanager
-    def bounded(self, memory: str) -> Iterator[None]:
-        """Bound the memory of all sessions for a while."""
-        self._root.execute(f"SET memory_limit = {text(memory)}")
+    def bounded(self, memory: int) -> Iterator[None]:
+        """Bound the memory of all sessions for a while.
+
+        Args:
+            memory: Bytes, beside those of the tables that are in memory already.
+
+        """
+        tables = self._root.execute(TABLE_BYTES).fetchall()[0][0]
+        self._root.execute(f"SET memory_limit = '{memory + int(tables)}B'")
         try:
             yield
         finally:

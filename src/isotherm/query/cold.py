@@ -18,11 +18,11 @@ Columns = Mapping[int, Column]
 
 
 def cold_rows(
-    session: DuckDBSession,
     columns: Columns,
-    parts: Sequence[Part],
     url: Callable[[Location], str],
     memory: Memory,
+    session: DuckDBSession,
+    parts: Sequence[Part],
 ) -> str:
     """Return the query of the rows of some parts.
 
@@ -33,6 +33,7 @@ def cold_rows(
 
     Args:
         columns: With the names and types that the query sees.
+        session: Looks into the objects.
 
     """
 
@@ -55,8 +56,8 @@ def cold_rows(
     return memory.cold(columns, parts, made)
 
 
-def together(columns: Sequence[Column], hot: str, cold: str) -> str:
-    """Return the query of hot and cold rows.
+def together(columns: Sequence[Column], *queries: str) -> str:
+    """Return the query of the rows of several queries, hot and cold.
 
     Of a union the engine reads the first column at least, were it only to count rows: it is a
     constant, so that objects are counted by their footers.
@@ -64,7 +65,7 @@ def together(columns: Sequence[Column], hot: str, cold: str) -> str:
     names = [column.name for column in columns]
     first = quote(max(names, key=len) + "_")
     every = " UNION ALL BY NAME ".join(
-        f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in (hot, cold)
+        f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in queries
     )
     return f"SELECT {listed(names)} FROM ({every})"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def speaks_of_catalogs(named: Named) -> bool:
 class _Place:
     catalog: str
     path: str
+    made_at: int
     users: int = 1
 
 
@@ -121,16 +123,21 @@ class Kept:
         key: Hashable,
         make: Callable[[ExitStack], tuple[str, str]],
         cleanup: ExitStack,
+        begun_at: int,
     ) -> str:
-        """Return the search path of a place, one that is there or a new one.
+        """Return the search path of a place, one that was there or a new one.
 
         Args:
             make: Makes one; its catalog goes when the stack that it is given is closed.
             cleanup: Closed when the query has ended.
+            begun_at: When the query's transaction began: it may see a part only of what was not
+                complete then.
 
         """
         with self._lock:
             place = self._places.get(key) if self._is_now(state) else None
+            if place and place.made_at >= begun_at:
+                place = None
             if place:
                 place.users += 1
         self._drop_idle()
@@ -156,7 +163,7 @@ class Kept:
         with self._lock:
             if not self._is_now(state) or key in self._places or not self._has_room():
                 return None
-            place = self._places[key] = _Place(catalog, path)
+            place = self._places[key] = _Place(catalog, path, time.monotonic_ns())
             return place
 
     def _leave(self, place: _Place) -> None:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from ..control import parts as control_parts
 from ..control import pins
@@ -45,6 +46,16 @@ class Layout:
 
     cold: ByOrdinal
     archived: ByOrdinal
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All of them."""
+        return tuple(
+            part
+            for by_ordinal in (self.cold, self.archived)
+            for found in by_ordinal.values()
+            for part in found
+        )
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Places:
         elif sum(map(len, rows.values())) > PLACE_AT_MOST:
             path = make(self._cleanup)[1]
         else:
-            path = kept.place(self._tx.state, key, make, self._cleanup)
+            path = kept.place(self._tx.state, key, make, self._cleanup, self._tx.begun_at)
         self._look(path)
 
     def _look(self, path: str) -> None:

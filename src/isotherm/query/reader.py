@@ -11,21 +11,24 @@ from enum import Enum, StrEnum, auto
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from ..control import parts as control_parts
 from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
 from ..model.dataset import Dataset
+from ..model.part import Part
 from ..model.period import span
 from ..model.schema import Column
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
 from . import guard, whole
-from .cold import cold_rows, together
+from .cache import Cache, Read
+from .cold import Columns, cold_rows, together
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
-from .kept import Kept, Understood
-from .layout import Memory
+from .kept import Kept, Understood, speaks_of_catalogs
+from .layout import Layout, Memory
 from .names import Named, Rules, resolve
 from .owned import Owned, engine_functions, fleeting_words
 from .parse import Statement, one_query
@@ -96,13 +99,22 @@ class Reader:
         storage: Storage,
         datasets: Mapping[str, Dataset],
         book: PriceBook,
+        cache_bytes: int = 0,
     ) -> None:
+        """Read nothing yet.
+
+        Args:
+            cache_bytes: So much of cold rows at most is kept in memory.
+
+        """
         self.warehouse = warehouse
         self.storage = storage
         self.datasets = datasets
         self._book = book
         self.memory = Memory()
         self.kept = Kept(warehouse.engine.detach, lambda: self._fleeting)
+        engine, far = warehouse.engine, storage.access() is not None
+        self.cache = Cache(cache_bytes, engine.session, engine.detach, far=far)
 
     def run(self, sql: str, options: Options) -> Result:
         """Plan and run a query; the result holds the transaction until it is read.
@@ -138,8 +150,19 @@ class Reader:
             cleanup: Closed once they are read.
 
         """
-        del context, cleanup  # it runs in the transaction
-        self._furnish(plan)
+        if speaks_of_catalogs(plan.named):  # it is to see no table of ours
+            self.cache.clear()
+            self._furnish(plan)
+        else:
+            self._furnish(
+                plan,
+                partial(
+                    self.cache.rows,
+                    cleanup=cleanup,
+                    tx=plan.tx,
+                    late=lambda: context.late,
+                ),
+            )
         plan.tx.session.cursor.execute(plan.named.text)
         return plan.tx.session
 
@@ -177,11 +200,20 @@ class Reader:
         )
         return Reads(sum(hot) if hot else None, found.cold, found.archived, share)
 
+    def tidy(self) -> None:
+        """Give up what is in memory of objects that no dataset has any more."""
+        if self.cache.bytes:
+            with self.warehouse.snapshot(control_only=True) as tx:
+                self.cache.tidy(partial(control_parts.of_dataset, tx))
+
     @contextmanager
     def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
         """Open the transaction; what the engine complains of is said in Isotherm's words."""
         context = Context(
-            self.storage, list(self.datasets), self.warehouse.looking, options.timeout
+            self.storage,
+            list(self.datasets),
+            self.warehouse.looking,
+            options.timeout,
         )
         with ExitStack() as cleanup:
             try:
@@ -249,8 +281,17 @@ class Reader:
         rules = Rules(self.datasets, lambda: engine_functions(tx, loaded), allow_files)
         return resolve(tx.session, statement, owned, rules)
 
-    def _furnish(self, plan: Planned) -> None:
-        """Give the datasets' names the rows that the query may need."""
+    def _furnish(
+        self,
+        plan: Planned,
+        rows_of: Callable[[Layout, Columns, Sequence[Part], Read], list[str]] | None = None,
+    ) -> None:
+        """Give the datasets' names the rows that the query may need.
+
+        Args:
+            rows_of: Looks for cold rows in memory first; see `Cache.rows`.
+
+        """
         rows = {}
         for data in plan.wholes:
             parts = plan.needed[data.dataset.name].cold
@@ -258,8 +299,13 @@ class Reader:
             if parts:
                 data.check_lost()
                 columns = {field.id: Column(field.name, field.type) for field in data.fields}
-                cold = cold_rows(plan.tx.session, columns, parts, self.storage.url, self.memory)
-                rows[data.dataset.name] = together(data.columns, hot, cold)
+
+                read = partial(cold_rows, columns, self.storage.url, self.memory)
+                if rows_of:
+                    cold = rows_of(data.layout, columns, parts, read)
+                else:
+                    cold = [read(plan.tx.session, parts)]
+                rows[data.dataset.name] = together(data.columns, hot, *cold)
         plan.places.share(self.kept, rows, plan.wholes)
 
     def _is_still(self, data: Whole, tx: AttachedTransaction, options: Options) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,12 +39,16 @@ class AttachedTransaction(ABC):
         alias: What the warehouse is called in `session`.
         state: What the warehouse was at this snapshot, where that is known: two snapshots of the
             same state see the same in everything.
+        begun_at: When it began, as `time.monotonic_ns` counts. Of another catalog of the engine it
+            sees what was there when it first looked into it, and what lists functions or tables
+            looks into all: so one that was made meanwhile may be there in part for it.
 
     """
 
     state: int | None = None
 
     def __init__(self, session: DuckDBSession, alias: str) -> None:
+        self.begun_at = time.monotonic_ns()
         self.session = session
         self.alias = alias
 

@@ -38,7 +38,7 @@ class PostgresTransaction(Connection, AttachedTransaction):
     """See `warehouse.base.Transaction`."""
 
     def __init__(self, session: DuckDBSession, alias: str, looking: str) -> None:
-        super().__init__(session, alias)
+        AttachedTransaction.__init__(self, session, alias)  # a connection is nothing more
         self._beside = Connection(session, looking)
         self._held: dict[TableName, str] = {}
         self._tests: dict[TableName, tuple[Misread, ...]] = {}

@@ -1,0 +1,313 @@
+"""Rows that queries read again and again are in memory: the same rows, and never for too long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from test_equal_values import CONDITIONS, ROWS
+
+from ageing import Clock, age, policy
+from conftest import MakeLake, make_trips, run_sql
+from isotherm.lake import Lake
+from isotherm.model.errors import ArchivedError, QueryError, StorageError
+from isotherm.model.period import Duration, between
+from isotherm.model.person import DataSubject
+from isotherm.query import cache, reader
+from riders import riding
+
+MANY = 400
+ALL = "SELECT count(*), sum(id) FROM trips"
+WHOLE = (MANY, sum(range(MANY)))
+TIERS = policy(STANDARD="6 months", GLACIER="14 months")
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are taken by the first query that reads them."""
+    monkeypatch.setattr(cache, "VALUE_SECONDS", 0.0)
+    monkeypatch.setattr(cache, "PART_SECONDS", 0.0)
+
+
+@pytest.fixture
+def lake(make_lake: MakeLake) -> Lake:
+    lake = make_lake(TIERS, clock=Clock())
+    run_sql(lake, make_trips(MANY, "2018-09-01", 1_440))
+    age(lake)
+    return lake
+
+
+def tables(lake: Lake) -> set[str]:
+    """Return the catalogs of rows that are in the engine's memory."""
+    session = lake.warehouse.engine.session()
+    rows = session.execute("SELECT database_name FROM duckdb_databases()")
+    session.close()
+    return {name for (name,) in rows if name.startswith("isotherm_cache_")}
+
+
+def objects(lake: Lake) -> list[Path]:
+    return [Path(lake.storage.url(p.location)[7:]) for p in lake.inventory("trips").parts]
+
+
+def test_rows_are_in_memory_once_queries_have_taken_as_long_as_taking_them(lake: Lake) -> None:
+    asked = 0
+    while not tables(lake):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+        asked += 1
+        assert asked < 500
+    assert asked > 1
+    for file in objects(lake):
+        file.unlink()
+    for _ in range(3):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+
+
+def test_one_query_alone_takes_nothing(lake: Lake) -> None:
+    lake.sql(ALL).fetchall()
+    assert not tables(lake)
+
+
+def test_a_cache_of_no_size_keeps_nothing(make_lake: MakeLake, eager: None) -> None:
+    lake = make_lake(f'settings.cache = "0GB"\n{TIERS}', clock=Clock())
+    run_sql(lake, make_trips(MANY, "2018-09-01", 1_440))
+    age(lake)
+    for _ in range(3):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert not tables(lake)
+
+
+def test_values_in_memory_are_those_of_the_objects(make_lake: MakeLake, eager: None) -> None:
+    lake = make_lake(policy(STANDARD="6 months"), clock=Clock())
+    run_sql(lake, f"CREATE TABLE trips AS {ROWS}", f"CREATE TABLE everything AS {ROWS}")
+    age(lake)
+    for where in ("true", *CONDITIONS):
+        query = f"SELECT count(*), sum(id), bit_xor(hash(COLUMNS(*))) FROM {{}} WHERE {where}"
+        assert repr(lake.sql(query.format("trips")).fetchall()) == repr(
+            run_sql(lake, query.format("everything"))
+        )
+    assert len(tables(lake)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "query"),
+    [
+        ("ADD COLUMN tip INTEGER", "count(*), count(tip)"),
+        ("ALTER COLUMN id TYPE BIGINT", "sum(id), typeof(any_value(id))"),
+    ],
+)
+def test_a_table_that_changes_is_read_as_it_is_now(
+    lake: Lake, eager: None, change: str, query: str
+) -> None:
+    lake.sql(ALL).fetchall()
+    (before,) = tables(lake)
+    run_sql(lake, f"ALTER TABLE trips {change}")
+    answer = (MANY, 0) if "tip" in query else (WHOLE[1], "BIGINT")
+    assert lake.sql(f"SELECT {query} FROM trips").fetchall() == [answer]
+    assert (before in tables(lake)) == ("tip" in query)  # what is cold has no new column
+
+
+def test_parts_that_come_are_read_from_objects_until_they_are_paid_for(
+    lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.sql(ALL).fetchall()
+    before = tables(lake)
+    monkeypatch.setattr(cache, "PART_SECONDS", 1e6)
+    lake.clock.now = datetime(2019, 9, 1)  # type: ignore[attr-defined]
+    assert age(lake).done
+    for _ in range(3):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert tables(lake) == before
+    monkeypatch.setattr(cache, "PART_SECONDS", 0.0)
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert len(tables(lake) - before) == len(tables(lake)) == 1
+    for file in objects(lake):
+        file.unlink()
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+
+
+def test_a_query_of_a_few_months_sees_no_others(lake: Lake, eager: None) -> None:
+    lake.sql(ALL).fetchall()
+    for first, last in (("2018-09", "2018-10"), ("2018-11", "2018-12"), ("2018-12", "2019-01")):
+        query = (
+            "SELECT count(*), min(pickup), max(pickup) FROM {} "
+            f"WHERE strftime(pickup, '%Y-%m') IN ('{first}', '{last}')"
+        )
+        days = f"SELECT TIMESTAMP '2018-09-01' + INTERVAL (i) DAY AS pickup FROM range({MANY}) t(i)"
+        assert lake.sql(query.format("trips")).fetchall() == run_sql(
+            lake, query.format(f"({days})")
+        )
+
+
+def test_the_archive_stays_closed_whatever_is_in_memory(lake: Lake, eager: None) -> None:
+    clock = lake.clock
+    assert isinstance(clock, Clock)
+    lake.sql(ALL).fetchall()
+    assert tables(lake)
+    clock.now = datetime(2020, 3, 1)
+    age(lake)
+    with pytest.raises(ArchivedError):
+        lake.sql(ALL)
+    lake.apply(lake.restore_plan("trips", between("2018-09..2019-01"), Duration.parse("7 days")))
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    clock.forward(timedelta(days=8))
+    with pytest.raises(ArchivedError):
+        lake.sql(ALL)
+    assert lake.sql(ALL, archived="skip").fetchall() != [WHOLE]
+
+
+@pytest.fixture(params=["duckdb"])
+def about_people(request: pytest.FixtureRequest) -> Lake:
+    return riding(request)
+
+
+def test_rows_of_who_was_forgotten_are_in_no_memory(about_people: Lake, eager: None) -> None:
+    lake, query = about_people, "SELECT count(*) FROM trips WHERE rider_id = 7"
+    assert lake.sql(query, archived="skip").fetchall() != [(0,)]
+    before = tables(lake)
+    assert before
+    lake.erasing.ask("trips", [DataSubject((("rider_id", "7"),))], "DSR")
+    lake.erasing.run("DSR")
+    assert not tables(lake)
+    assert lake.sql(query, archived="skip").fetchall() == [(0,)]
+    assert not before & tables(lake)
+
+
+def test_who_asks_for_the_catalogue_sees_no_table_of_ours(lake: Lake, eager: None) -> None:
+    query = "SELECT count(*) FROM duckdb_tables()"
+    before = lake.sql(query).fetchall()
+    lake.sql(ALL).fetchall()
+    (name,) = tables(lake)
+    assert lake.sql(query).fetchall() == before
+    lake.sql(ALL).fetchall()
+    for table in (f"{name}.main.rows", f"{name}.rows"):
+        with pytest.raises(QueryError, match="there is no database"):
+            lake.sql(f"SELECT count(*) FROM {table}")
+
+
+def test_a_damaged_object_is_said_and_not_kept(lake: Lake, eager: None) -> None:
+    damaged = objects(lake)[1]
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StorageError, match="cannot be read"):
+        lake.sql(ALL).fetchall()
+    assert not tables(lake)
+    damaged.write_bytes(content)
+    for _ in range(2):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert len(tables(lake)) == 1
+
+
+def test_what_is_being_read_stays_until_it_has_been(lake: Lake, eager: None) -> None:
+    lake.sql(ALL).fetchall()
+    result = lake.sql("SELECT id FROM trips ORDER BY id")
+    (first,) = tables(lake)
+    run_sql(lake, "ALTER TABLE trips ALTER COLUMN id TYPE BIGINT")
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert len(tables(lake)) == 2
+    assert len(result.fetchall()) == MANY
+    assert first not in tables(lake)
+
+
+def test_a_query_whose_time_is_over_takes_nothing(
+    lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_timer", lambda _session, context: _Late(context))
+    assert lake.sql(ALL)
+    assert not tables(lake)
+
+
+class _Late:
+    """A timer whose time is over at once."""
+
+    def __init__(self, context: reader.Context) -> None:
+        context.late = True
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
+
+TWO = (
+    policy(STANDARD="6 months")
+    + """
+[datasets.rides]
+table = "rides"
+clock = "pickup"
+[datasets.rides.policy]
+STANDARD = "6 months"
+"""
+)
+
+
+def test_what_was_not_used_for_longest_makes_room(
+    make_lake: MakeLake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(TWO, clock=Clock())
+    run_sql(
+        lake,
+        make_trips(60_000, "2018-09-01", 2),
+        "CREATE TABLE rides AS FROM trips",
+    )
+    age(lake)
+    kept = lake._reader.cache
+    lake.sql("SELECT count(*) FROM trips").fetchall()
+    one = kept.bytes
+    assert one > 0
+    monkeypatch.setattr(kept, "_bytes_at_most", round(1.5 * one))
+    for name in ("rides", "trips", "trips", "rides"):
+        query = f"SELECT count(*), sum(id) FROM {name}"
+        assert lake.sql(query).fetchall() == [(60_000, sum(range(60_000)))]
+        assert len(tables(lake)) == 1
+        assert kept.bytes <= 1.5 * one
+    (last,) = tables(lake)
+    lake.sql("SELECT count(*) FROM rides").fetchall()
+    assert tables(lake) == {last}
+    monkeypatch.setattr(kept, "_bytes_at_most", round(0.2 * one))
+    for _ in range(2):
+        lake.sql("SELECT count(*) FROM trips").fetchall()
+        assert tables(lake) <= {last}
+
+
+def test_rows_in_memory_take_no_room_from_moves(lake: Lake, eager: None) -> None:
+    engine = lake.warehouse.engine
+    session = engine.session()
+
+    def limit() -> str:
+        return str(session.execute("SELECT current_setting('memory_limit')")[0][0])
+
+    with engine.bounded(64 * 2**20):
+        assert limit() == "64.0 MiB"
+    lake.sql(ALL).fetchall()
+    with engine.bounded(64 * 2**20):
+        assert limit() == f"{64 + lake._reader.cache.bytes / 2**20:.1f} MiB" != "64.0 MiB"
+    session.close()
+
+
+def test_threads_beside_moves_see_every_row_once(lake: Lake, eager: None) -> None:
+    over = threading.Event()
+
+    def ask(query: str, answer: Callable[[], list[tuple[object, ...]]]) -> int:
+        count = 0
+        while not over.is_set() or count < 20:
+            assert lake.sql(query).fetchall() == answer()
+            count += 1
+            if count % 5 == 0:
+                lake._reader.cache.clear()
+        return count
+
+    some = "SELECT count(*) FROM trips WHERE pickup < '2018-11-01'"
+    with ThreadPoolExecutor(4) as pool:
+        asking = [
+            pool.submit(ask, query, lambda answer=answer: [answer])
+            for query, answer in ((ALL, WHOLE), (some, (61,)), (ALL, WHOLE), (some, (61,)))
+        ]
+        try:
+            for month in (8, 9, 10):
+                lake.clock.now = datetime(2019, month, 1)  # type: ignore[attr-defined]
+                assert age(lake).done
+        finally:
+            over.set()
+        assert all(each.result() >= 20 for each in asking)
