@@ -268,8 +268,8 @@ class Lake(Asking):
                 )
             finally:
                 self._keep()
-                self._reader.tidy()
                 self.warehouse.compact()
+                self._reader.tidy()
 
     def restore_plan(
         self, name: str, periods: Iterable[Period], time: Duration, speed: str = "Standard"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_equal_values import CONDITIONS, ROWS
 
 from ageing import Clock, age, policy
 from conftest import MakeLake, make_trips, run_sql
+from isotherm.engine.duckdb import TABLE_BYTES, DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError, StorageError
+from isotherm.model.part import Part
 from isotherm.model.period import Duration, between
 from isotherm.model.person import DataSubject
-from isotherm.query import cache, reader
+from isotherm.query import cache, cached
 from riders import riding
 
 MANY = 400
@@ -123,7 +128,7 @@ def test_parts_that_come_are_read_from_objects_until_they_are_paid_for(
     assert tables(lake) == before
     monkeypatch.setattr(cache, "PART_SECONDS", 0.0)
     assert lake.sql(ALL).fetchall() == [WHOLE]
-    assert len(tables(lake) - before) == len(tables(lake)) == 1
+    assert before < tables(lake)
     for file in objects(lake):
         file.unlink()
     assert lake.sql(ALL).fetchall() == [WHOLE]
@@ -186,6 +191,20 @@ def test_who_asks_for_the_catalogue_sees_no_table_of_ours(lake: Lake, eager: Non
     for table in (f"{name}.main.rows", f"{name}.rows"):
         with pytest.raises(QueryError, match="there is no database"):
             lake.sql(f"SELECT count(*) FROM {table}")
+        with pytest.raises(QueryError, match="pragma_storage_info was refused"):
+            lake.sql(f"SELECT stats FROM pragma_storage_info('{table}')")
+
+
+def test_a_name_that_sounds_like_the_catalogues_empties_nothing(lake: Lake, eager: None) -> None:
+    run_sql(lake, "CREATE MACRO twice(x) AS 2 * x")
+    lake.sql(ALL).fetchall()
+    before = tables(lake)
+    for query in ("SELECT twice(sum(id)) AS pg_id FROM trips", "SELECT 'pg_class, we show it'"):
+        lake.sql(query).fetchall()
+        assert tables(lake) == before
+    run_sql(lake, "CREATE MACRO listed() AS (SELECT count(*) FROM duckdb_tables())")
+    lake.sql("SELECT listed()").fetchall()
+    assert not tables(lake)
 
 
 def test_a_damaged_object_is_said_and_not_kept(lake: Lake, eager: None) -> None:
@@ -212,22 +231,129 @@ def test_what_is_being_read_stays_until_it_has_been(lake: Lake, eager: None) -> 
     assert first not in tables(lake)
 
 
-def test_a_query_whose_time_is_over_takes_nothing(
+def waits(*given: Any) -> bool:
+    """Fill a table as if that took very long."""
+    assert given[-1].wait(60)
+    return True
+
+
+def test_the_time_of_a_query_is_over_while_it_takes(
+    make_lake: MakeLake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make_lake(f'settings.query_timeout = "1 second"\n{TIERS}', clock=Clock())
+    run_sql(lake, make_trips(MANY, "2018-09-01", 1_440))
+    age(lake)
+    monkeypatch.setattr(cache, "fill", waits)
+    with pytest.raises(QueryError, match="took longer than 1 s"):
+        lake.sql(ALL)
+    assert not tables(lake)
+    assert not kept_bytes(lake)
+
+
+def test_ctrl_c_is_answered_while_a_query_takes_and_no_memory_is_lost(
     lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "_timer", lambda _session, context: _Late(context))
-    assert lake.sql(ALL)
+    for filling in (waits, cached.fill):
+
+        def interrupted(*given: Any, filling: Callable[..., bool] = filling) -> bool:
+            threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
+            return filling(*given) and not given[-1].wait(60)
+
+        monkeypatch.setattr(cache, "fill", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lake.sql(ALL)
+        assert not tables(lake)
+        assert not kept_bytes(lake)
+    monkeypatch.setattr(cache, "fill", cached.fill)
+    for _ in range(2):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert len(tables(lake)) == 1
+
+
+@pytest.mark.parametrize("error", [OSError("no such device"), MemoryError()])
+def test_what_goes_wrong_with_taking_is_no_error_of_the_query(
+    lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_given: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(cache, "fill", fails)
+    for _ in range(2):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
     assert not tables(lake)
 
 
-class _Late:
-    """A timer whose time is over at once."""
+def test_what_leaves_its_dataset_while_it_is_taken_is_not_kept(
+    lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*given: Any) -> bool:
+        done = cached.fill(*given)
+        lake._reader.tidy()
+        return done
 
-    def __init__(self, context: reader.Context) -> None:
-        context.late = True
+    monkeypatch.setattr(cache, "fill", slow)
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert not tables(lake)
 
-    def cancel(self) -> None:
-        """Do nothing."""
+
+def test_of_two_tables_with_the_same_part_one_is_read(lake: Lake, eager: None) -> None:
+    lake.sql(ALL).fetchall()
+    kept = lake._reader.cache
+    kept._tables += [replace(table) for table in kept._tables]
+    assert lake.sql(ALL).fetchall() == [WHOLE]
+    kept._tables = kept._tables[:1]
+
+
+def test_after_so_many_takes_all_is_taken_as_one_but_what_is_archived(
+    lake: Lake, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = lake.clock
+    assert isinstance(clock, Clock)
+    taken: list[list[str]] = []
+
+    def told(table: cached.Table, session: DuckDBSession, parts: list[Part], *rest: Any) -> bool:
+        taken.append([str(part.period) for part in parts])
+        return cached.fill(table, session, parts, *rest)
+
+    monkeypatch.setattr(cache, "fill", told)
+    monkeypatch.setattr(cache, "TABLES_AT_MOST", 2)
+    for month in ("2018-09", "2018-11", "2018-12"):
+        if month == "2018-12":
+            clock.now = datetime(2019, 12, 1)  # 2018-09 is archived
+            age(lake)
+        start = f"TIMESTAMP '{month}-01'"
+        query = f"pickup >= {start} AND pickup < {start} + INTERVAL 1 MONTH"
+        for _ in range(2):
+            assert lake.sql(f"SELECT count(*) FROM trips WHERE {query}").fetchall() == [
+                (31 if month == "2018-12" else 30,)
+            ]
+    assert taken == [["2018-09"], ["2018-11"], ["2018-11", "2018-12"]]
+    assert len(tables(lake)) == 1
+
+
+def test_a_query_of_many_months_apart_finds_their_rows_alone(
+    make_lake: MakeLake, eager: None
+) -> None:
+    lake = make_lake(policy(STANDARD="1 month"), clock=Clock())
+    run_sql(lake, make_trips(2_000, "2013-06-01", 1_440))
+    age(lake)
+    lake.sql(ALL).fetchall()
+    months = [datetime(year, month, 1) for year in range(2013, 2019) for month in (7, 10)]
+    where = " OR ".join(
+        f"(pickup >= '{month:%F}' AND pickup < TIMESTAMP '{month:%F}' + INTERVAL 1 MONTH)"
+        for month in months
+    )
+    query = f"SELECT count(*), min(pickup), max(pickup) FROM {{}} WHERE {where}"
+    days = "(SELECT TIMESTAMP '2013-06-01' + INTERVAL (i) DAY AS pickup FROM range(2_000) t(i))"
+    assert lake.sql(query.format("trips")).fetchall() == run_sql(lake, query.format(days))
+
+
+def kept_bytes(lake: Lake) -> int:
+    """Return what all tables take that lie in the engine's memory."""
+    session = lake.warehouse.engine.session()
+    found = session.execute(TABLE_BYTES)[0][0]
+    session.close()
+    return int(found)
 
 
 TWO = (
@@ -262,13 +388,41 @@ def test_what_was_not_used_for_longest_makes_room(
         assert lake.sql(query).fetchall() == [(60_000, sum(range(60_000)))]
         assert len(tables(lake)) == 1
         assert kept.bytes <= 1.5 * one
-    (last,) = tables(lake)
-    lake.sql("SELECT count(*) FROM rides").fetchall()
-    assert tables(lake) == {last}
     monkeypatch.setattr(kept, "_bytes_at_most", round(0.2 * one))
+    kept.clear()
     for _ in range(2):
         lake.sql("SELECT count(*) FROM trips").fetchall()
-        assert tables(lake) <= {last}
+        assert not tables(lake)
+
+
+LATER = """SELECT TIMESTAMP '2018-11-01' + INTERVAL (i * 10) SECOND AS pickup, i::INTEGER AS id,
+    (i % 97)::DECIMAL(9,2) AS fare, 'x' || (i % 50) AS tag FROM range(200_000) t(i)"""
+
+
+def test_a_small_part_that_is_taken_first_keeps_no_large_one_out(
+    make_lake: MakeLake, eager: None
+) -> None:
+    lake = make_lake(f'settings.cache = "10MB"\n{TIERS}', clock=Clock())
+    run_sql(lake, make_trips(20, "2018-09-01", 1_440), f"INSERT INTO trips {LATER}")
+    age(lake)
+    first = "SELECT count(*) FROM trips WHERE pickup < '2018-10-01'"
+    assert lake.sql(first).fetchall() == [(20,)]
+    one = tables(lake)
+    for _ in range(2):
+        assert lake.sql("SELECT count(*) FROM trips").fetchall() == [(200_020,)]
+    assert one < tables(lake)
+    assert 0 < lake._reader.cache.bytes < 10_000_000
+
+
+def test_what_finds_no_room_leaves_what_is_there(lake: Lake, eager: None) -> None:
+    lake.sql("SELECT count(*) FROM trips WHERE pickup < '2018-10-01'").fetchall()
+    before = tables(lake)
+    assert before
+    kept = lake._reader.cache
+    kept._bytes_at_most = kept.bytes
+    for _ in range(2):
+        assert lake.sql(ALL).fetchall() == [WHOLE]
+    assert tables(lake) == before
 
 
 def test_rows_in_memory_take_no_room_from_moves(lake: Lake, eager: None) -> None:

@@ -78,6 +78,11 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quote(name) for name in names)
 
 
+def unlike(names: Iterable[str]) -> str:
+    """Return a name that is none of these, in whatever case."""
+    return max(names, key=len) + "_"
+
+
 def opaque(name: str) -> str:
     """Write a column, by its quoted name, so that no filter of it is handed down to what is read.
 

@@ -1,100 +1,40 @@
 """Cold rows that queries read again and again, kept in memory as tables of the engine.
 
 An object never changes, so what was read of it once is true for as long as the dataset has it. It
-is taken into memory whole once the queries that read it have taken as long as that will take: so
-nobody waits more than twice as long as without, and one query alone never does. The tables are
-compressed, bounded in size, and gone as soon as one of their objects has left the dataset: rows
-that were erased, or have expired, stay in no memory that is still asked.
+is taken into memory whole once the queries that read it have taken as long as that will take: all
+of them together never take more than twice as long as without, and one query alone takes nothing.
+The tables are compressed, and bounded in size. One goes as soon as an object of it has left its
+dataset, so that nobody's rows stay there who was forgotten.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from functools import partial
 
-from ..engine.duckdb import TABLE_BYTES, DuckDBSession
-from ..engine.failures import failure
-from ..engine.filters import GROUP_ROWS
-from ..engine.sql import listed, quote
-from ..model.errors import IsothermError
+from ..engine.duckdb import DuckDBSession
+from ..engine.failures import Failure, failure
+from ..engine.threads import INTERVAL, ended
 from ..model.part import Part
 from ..warehouse.attached import AttachedTransaction
+from .cached import Key, Read, Table, fill, key_of
 from .cold import Columns
 from .layout import Layout
-from .plain import PRIVATE
 
-VALUE_SECONDS = 35e-9
+VALUE_SECONDS = 60e-9
 """What taking one value takes: it is decompressed, and compressed otherwise (measured, TPC-DS)."""
+PART_SECONDS = 0.005
+"""What taking a part takes besides."""
 BYTES_A_SECOND = 50_000_000
 """What comes from a store that is not this machine's, at least."""
-
-PART_SECONDS = 0.003
-"""What taking a part takes besides."""
-BATCH = 32
-"""So many parts at most are taken by one statement."""
+TABLES_AT_MOST = 8
+"""Of a dataset: what is taken after that is taken with all that is there, as one."""
 ACCOUNTS_AT_MOST = 100_000
 """So many parts of a dataset are known to have been read; then they are counted anew."""
-
-_NUMBERS = itertools.count(1)
-_Key = tuple[str, str]
-"""A part's id, and its SHA-256."""
-Read = Callable[[DuckDBSession, Sequence[Part]], str]
-"""Returns the query of the rows of some parts, in objects, which a session may look into."""
-
-
-@dataclass(eq=False)
-class _Table:
-    """Parts of one dataset that are in memory.
-
-    Attributes:
-        numbers: What each part is called in the table.
-        bytes: What it takes in memory.
-        users: Queries that read it now.
-        used_at: When a query has last begun to, as `time.monotonic` counts.
-        made_at: When it was complete, as a transaction's `begun_at` counts.
-        layout: The last in which all its parts were seen.
-
-    """
-
-    catalog: str
-    columns: Columns
-    numbers: dict[_Key, int] = field(default_factory=dict)
-    bytes: int = 0
-    users: int = 0
-    used_at: float = 0.0
-    made_at: int = 0
-    layout: Layout | None = None
-
-    @property
-    def name(self) -> str:
-        return quote(self.catalog, "main", "rows")
-
-    @property
-    def number(self) -> str:
-        """The column that says which part a row is of: no other one is called so."""
-        return quote(max((column.name for column in self.columns.values()), key=len) + "_")
-
-    def fits(self, layout: Layout, columns: Columns) -> bool:
-        """Whether all its parts are the dataset's still, and its columns, too."""
-        if self.layout is not layout:
-            if not self.numbers.keys() <= set(map(_key, layout.parts)):
-                return False
-            self.layout = layout
-        return self.columns == columns
-
-    def rows(self, parts: Collection[Part]) -> str:
-        """Return the query of the rows of some parts."""
-        names = listed(column.name for column in self.columns.values())
-        source = f"SELECT {names} FROM {self.name}"
-        if len(parts) == len(self.numbers):
-            return source
-        numbers = sorted(self.numbers[_key(part)] for part in parts)
-        ranges = (f"{self.number} BETWEEN {a} AND {b}" for a, b in _stretches(numbers))
-        return f"{source} WHERE {' OR '.join(ranges)}"
 
 
 class Cache:
@@ -123,16 +63,17 @@ class Cache:
         self._far = far
         self._lock = threading.RLock()  # a result that nobody holds any more is closed anywhere
         self._taking = threading.Lock()
-        self._tables: dict[str, _Table] = {}
-        self._left: list[_Table] = []
-        self._spent: dict[str, dict[_Key, float]] = {}
-        self._swelling: dict[str, float] = {}
+        self._tables: list[Table] = []
+        self._retired: list[Table] = []
+        self._round = 0
+        self._spent: dict[str, dict[Key, float]] = {}
+        self._too_large: dict[str, int] = {}
 
     @property
     def bytes(self) -> int:
         """What is kept takes of memory."""
         with self._lock:
-            return self._bytes()
+            return sum(table.bytes for table in [*self._tables, *self._retired])
 
     def rows(
         self,
@@ -159,29 +100,31 @@ class Cache:
         """
         if not self._bytes_at_most:
             return [read(tx.session, parts)]
-        dataset = parts[0].dataset
-        table = self._table(dataset, layout, columns, cleanup)
-        if missing := _missing(table, parts):
-            have = [part for part in layout.parts if table and _key(part) in table.numbers]
-            every = tuple(have + missing)
-            if self._spent_on(dataset, missing) >= self._cost(every, columns):
-                self._take(dataset, columns, every, read, late)
-            else:
-                most = self._cost(missing, columns)
-                cleanup.callback(self._pay, dataset, missing, most, time.monotonic())
-        if table is None or table.made_at >= tx.begun_at:  # it may see a part of it only
-            return [read(tx.session, parts)]
-        queries = [read(tx.session, missing)] if missing else []
-        if len(missing) < len(parts):
-            queries.append(table.rows([part for part in parts if _key(part) in table.numbers]))
+        dataset, queries = parts[0].dataset, list[str]()
+        missing: Sequence[Part] = parts
+        tables = self._entered(dataset, layout, columns, parts, cleanup)
+        for table in tables:
+            if table.made_at < tx.begun_at:  # of one that is newer it may see a part
+                found = [part for part in missing if key_of(part) in table.numbers]
+                missing = [part for part in missing if key_of(part) not in table.numbers]
+                queries += [table.rows(found)] if found else []
+        if missing:
+            queries.append(read(tx.session, missing))
+            begun = time.monotonic()
+            if self._taking.acquire(blocking=False):  # where another query is at it, it does it
+                try:
+                    missing = self._take_paid(layout, columns, missing, read, late)
+                finally:
+                    self._taking.release()
+            cleanup.callback(self._pay, columns, missing, begun)
         return queries
 
     def clear(self) -> None:
         """Keep nothing of what was kept so far; what is being read goes when it is left."""
         with self._lock:
-            for dataset in list(self._tables):
-                self._forget(dataset)
-        self._drop_idle()
+            self._round += 1
+            self._too_large.clear()
+        self._retire(lambda _: True)
 
     def tidy(self, parts_of: Callable[[str], Iterable[Part]]) -> None:
         """Give up the tables of which an object has left its dataset.
@@ -191,49 +134,78 @@ class Cache:
 
         """
         with self._lock:
-            kept = dict(self._tables)
-        for dataset, table in kept.items():
-            there = set(map(_key, parts_of(dataset)))
-            with self._lock:
-                if self._tables.get(dataset) is table and not table.numbers.keys() <= there:
-                    self._forget(dataset)
-        self._drop_idle()
+            self._round += 1  # what is being taken now may have left as well
+            names = {table.dataset for table in self._tables}
+        there = {name: frozenset(map(key_of, parts_of(name))) for name in names}
+        self._retire(lambda t: t.dataset in there and not t.numbers.keys() <= there[t.dataset])
 
-    def _table(
-        self, dataset: str, layout: Layout, columns: Columns, cleanup: ExitStack
-    ) -> _Table | None:
-        """Return what is in memory of a dataset; what is not right any more goes.
+    def _entered(
+        self,
+        dataset: str,
+        layout: Layout,
+        columns: Columns,
+        parts: Sequence[Part],
+        cleanup: ExitStack,
+    ) -> list[Table]:
+        """Return the tables that have some of the parts; what is not right any more goes.
 
         Args:
-            cleanup: Closed when the table is read no more.
+            cleanup: Closed when they are read no more.
 
         """
+        self._retire(lambda table: table.dataset == dataset and not table.fits(layout, columns))
+        keys = frozenset(map(key_of, parts))
         with self._lock:
-            table = self._tables.get(dataset)
-            if table and not table.fits(layout, columns):
-                self._forget(dataset)
-                table = None
-            if table:
+            tables = [
+                table
+                for table in self._tables
+                if table.dataset == dataset and not keys.isdisjoint(table.numbers)
+            ]
+            for table in tables:
                 table.users += 1
                 table.used_at = time.monotonic()
-                cleanup.callback(self._leave, table)
-        self._drop_idle()
-        return table
+                cleanup.callback(self._release, table)
+        return tables
 
-    def _spent_on(self, dataset: str, parts: Iterable[Part]) -> float:
+    def _take_paid(
+        self,
+        layout: Layout,
+        columns: Columns,
+        parts: Sequence[Part],
+        read: Read,
+        late: Callable[[], bool],
+    ) -> Sequence[Part]:
+        """Take parts into memory if that is paid for; return those that are to be paid for."""
+        dataset = parts[0].dataset
         with self._lock:
             spent = self._spent.get(dataset, {})
-            return sum(spent.get(_key(part), 0.0) for part in parts)
+            there = [table for table in self._tables if table.dataset == dataset]
+            kept = {key for table in there for key in table.numbers}
+            new = [part for part in parts if key_of(part) not in kept]
+            paid = sum(spent.get(key_of(part), 0.0) for part in new)
+        every = new
+        if len(there) < TABLES_AT_MOST:
+            there = []
+        else:
+            cold = (part for found in layout.cold.values() for part in found)
+            every = [*(part for part in cold if key_of(part) in kept), *new]
+        if not new or paid < self._cost(every, columns):
+            return new
+        self._take(columns, every, read, late, there)
+        return ()
 
-    def _pay(self, dataset: str, parts: Sequence[Part], most: float, begun: float) -> None:
+    def _pay(self, columns: Columns, parts: Sequence[Part], begun: float) -> None:
         """Note what a query that has ended has taken, or what taking its parts would, if less."""
-        seconds = min(time.monotonic() - begun, most) / max(1, sum(part.rows for part in parts))
+        if not parts:
+            return
+        seconds = min(time.monotonic() - begun, self._cost(parts, columns))
+        rows = max(1, sum(part.rows for part in parts))
         with self._lock:
-            spent = self._spent.setdefault(dataset, {})
+            spent = self._spent.setdefault(parts[0].dataset, {})
             if len(spent) > ACCOUNTS_AT_MOST:
                 spent.clear()
             for part in parts:
-                spent[_key(part)] = spent.get(_key(part), 0.0) + seconds * part.rows
+                spent[key_of(part)] = spent.get(key_of(part), 0.0) + seconds * part.rows / rows
 
     def _cost(self, parts: Sequence[Part], columns: Columns) -> float:
         """Return the seconds that taking parts into memory is expected to take."""
@@ -243,141 +215,97 @@ class Cache:
 
     def _take(
         self,
-        dataset: str,
         columns: Columns,
         parts: Sequence[Part],
         read: Read,
         late: Callable[[], bool],
+        instead_of: Collection[Table],
     ) -> None:
-        """Take parts into memory, in place of what is there of their dataset, if they find room."""
-        if not self._taking.acquire(blocking=False):
-            return  # another query is at it
+        """Take parts into memory, if there is room."""
+        dataset, size = parts[0].dataset, sum(part.bytes for part in parts)
+        with self._lock:
+            self._spent.pop(dataset, None)
+            has_room = size < self._too_large.get(dataset, size + 1) and self._make_room(size)
+            round_ = self._round
+        if not has_room:
+            return
+        table = Table(dataset, columns)
+        complete = False
         try:
+            complete = self._filled(table, parts, read, late)
             with self._lock:
-                self._spent.pop(dataset, None)
-                self._forget(dataset)
-                needed = round(self._swelling.get(dataset, 1.0) * sum(p.bytes for p in parts))
-                has_room = self._make_room(needed)
-            self._drop_idle()
-            table = self._filled(columns, parts, read, late) if has_room else None
-            if table:
-                with self._lock:
+                complete = complete and self._round == round_
+                if complete:
                     table.made_at = time.monotonic_ns()
-                    self._tables[dataset] = table
+                    self._tables.append(table)
         finally:
-            self._taking.release()
+            if not complete:
+                self._drop(table.catalog)
+        self._retire(lambda other: complete and other in instead_of)
 
-    def _make_room(self, needed: int) -> bool:
-        """Give up what was not used for longest, where there is room then."""
-        busy = sum(table.bytes for table in [*self._tables.values(), *self._left] if table.users)
-        if busy + needed > self._bytes_at_most:
-            return False
-        idle = (name for name, table in self._tables.items() if not table.users)
-        for name in sorted(idle, key=lambda name: self._tables[name].used_at):
-            if self._bytes() + needed <= self._bytes_at_most:
-                break
-            self._forget(name)
+    def _make_room(self, size: int) -> bool:
+        """Give up what was not used for longest, if there is room for so many bytes then."""
+        with self._lock:
+            room = self._bytes_at_most - size
+            room -= sum(t.bytes for t in [*self._tables, *self._retired] if t.users)
+            if room < 0:
+                return False
+            going = []
+            for table in sorted(self._tables, key=lambda table: -table.used_at):
+                room -= 0 if table.users else table.bytes
+                if room < 0 and not table.users:
+                    going.append(table)
+        self._retire(lambda table: table in going)
         return True
 
-    def _bytes(self) -> int:
-        return sum(table.bytes for table in [*self._tables.values(), *self._left])
+    def _has_room(self, dataset: str, parts: Sequence[Part], size: int) -> bool:
+        """Say whether a table of some parts may take so many bytes."""
+        if size > self._bytes_at_most:
+            self._too_large[dataset] = sum(part.bytes for part in parts)
+        return self._make_room(size)
 
     def _filled(
-        self, columns: Columns, parts: Sequence[Part], read: Read, late: Callable[[], bool]
-    ) -> _Table | None:
-        """Make a table of parts; None if it is too large, time is over, or an object is damaged."""
-        table = _Table(f"{PRIVATE}cache_{next(_NUMBERS)}", columns)
-        session, done = self._open(), False
-        try:
-            done = self._fill(session, table, parts, read, late)
-        except Exception as error:
-            # The query reads the objects now, and says what is wrong with them.
-            if failure(error) is None and not isinstance(error, IsothermError):
-                raise
-        finally:
-            session.close()
-            if not done:
-                self._drop(table.catalog)
-            taken = sum(part.bytes for part in parts if _key(part) in table.numbers)
-            if taken:
-                self._swelling[parts[0].dataset] = table.bytes / taken
-        return table if done else None
-
-    def _fill(
-        self,
-        session: DuckDBSession,
-        table: _Table,
-        parts: Sequence[Part],
-        read: Read,
-        late: Callable[[], bool],
+        self, table: Table, parts: Sequence[Part], read: Read, late: Callable[[], bool]
     ) -> bool:
-        """Fill a table, and say whether all parts have found room and time in it."""
-        before = _held(session)
-        session.execute(f"ATTACH ':memory:' AS {quote(table.catalog)} (COMPRESS)")
-        defined = "".join(f", {quote(c.name)} {c.type}" for c in table.columns.values())
-        session.execute(f"CREATE TABLE {table.name} ({table.number} INTEGER{defined})")
-        numbers = itertools.count()
-        for batch in _batches(parts):
-            if late() or self._bytes() + table.bytes > self._bytes_at_most:
-                return False
-            numbered = dict(zip(map(_key, batch), numbers, strict=False))
-            selects = (f"SELECT {numbered[_key(p)]}, * FROM ({read(session, [p])})" for p in batch)
-            session.execute(f"INSERT INTO {table.name} {' UNION ALL '.join(selects)}")
-            table.numbers |= numbered
-            table.bytes = max(0, _held(session) - before)
-        session.execute(f"CHECKPOINT {quote(table.catalog)}")
-        table.bytes = max(0, _held(session) - before)
-        return self._bytes() + table.bytes <= self._bytes_at_most
+        """Fill a table in a thread of its own, and say whether all parts are in it.
 
-    def _forget(self, dataset: str) -> None:
-        if table := self._tables.pop(dataset, None):
-            self._left.append(table)
+        A signal is answered here meanwhile, and the time looked at: the engine is told to stop.
+        """
+        session, stop = self._open(), threading.Event()
+        pool = ThreadPoolExecutor(1)
+        filling: Future[bool] = pool.submit(
+            fill, table, session, parts, read, partial(self._has_room, table.dataset, parts), stop
+        )
+        try:
+            while not filling.done():
+                if late():
+                    stop.set()
+                    session.interrupt()
+                wait([filling], INTERVAL)
+            return filling.result()
+        except Exception as error:
+            # The query reads the objects itself, and says what is wrong with them.
+            if failure(error) is Failure.FATAL:
+                raise
+            return False
+        finally:
+            stop.set()
+            ended([filling], [session])
+            pool.shutdown()
+            session.close()
 
-    def _leave(self, table: _Table) -> None:
+    def _retire(self, is_over: Callable[[Table], bool]) -> None:
+        """Keep some tables no longer, and give the memory back of what nobody reads."""
         with self._lock:
-            table.users -= 1
-        self._drop_idle()
-
-    def _drop_idle(self) -> None:
-        """Give the memory back of what nobody reads, or ever will."""
-        with self._lock:
-            idle = [table for table in self._left if not table.users]
-            self._left = [table for table in self._left if table.users]
+            over = [table for table in self._tables if is_over(table)]
+            self._tables = [table for table in self._tables if table not in over]
+            self._retired += over
+            idle = [table for table in self._retired if not table.users]
+            self._retired = [table for table in self._retired if table.users]
         for table in idle:
             self._drop(table.catalog)
 
-
-def _held(session: DuckDBSession) -> int:
-    """Return the bytes of all tables that are in the engine's memory."""
-    return int(session.execute(TABLE_BYTES)[0][0])
-
-
-def _key(part: Part) -> _Key:
-    return part.id, part.sha256
-
-
-def _missing(table: _Table | None, parts: Sequence[Part]) -> list[Part]:
-    return [part for part in parts if table is None or _key(part) not in table.numbers]
-
-
-def _batches(parts: Iterable[Part]) -> Iterator[list[Part]]:
-    """Yield parts that are taken together: a row group's rows, unless one has more."""
-    batch: list[Part] = []
-    for part in parts:
-        if batch and (len(batch) >= BATCH or sum(p.rows for p in [*batch, part]) > GROUP_ROWS):
-            yield batch
-            batch = []
-        batch.append(part)
-    if batch:
-        yield batch
-
-
-def _stretches(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of numbers that follow one another; they are sorted."""
-    first = last = numbers[0]
-    for number in numbers[1:]:
-        if number > last + 1:
-            yield first, last
-            first = number
-        last = number
-    yield first, last
+    def _release(self, table: Table) -> None:
+        with self._lock:
+            table.users -= 1
+        self._retire(lambda _: False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..engine.duckdb import DuckDBSession
-from ..engine.sql import listed, opaque, quote
+from ..engine.sql import listed, opaque, quote, unlike
 from ..model.names import folded
 from ..model.part import Location, Part
 from ..model.schema import Column
@@ -63,7 +63,7 @@ def together(columns: Sequence[Column], *queries: str) -> str:
     constant, so that objects are counted by their footers.
     """
     names = [column.name for column in columns]
-    first = quote(max(names, key=len) + "_")
+    first = quote(unlike(names))
     every = " UNION ALL BY NAME ".join(
         f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in queries
     )

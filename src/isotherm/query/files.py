@@ -17,11 +17,12 @@ HARMLESS = frozenset({
     "duckdb_databases", "duckdb_extensions", "duckdb_functions", "duckdb_indexes",
     "duckdb_keywords", "duckdb_schemas", "duckdb_sequences", "duckdb_settings", "duckdb_tables",
     "duckdb_types", "duckdb_views", "pragma_collations", "pragma_database_size",
-    "pragma_platform", "pragma_show", "pragma_storage_info", "pragma_table_info",
+    "pragma_platform", "pragma_show", "pragma_table_info",
     "pragma_user_agent", "pragma_version", "test_all_types",
 })
 # fmt: on
-"""Table functions that read nothing, or the catalog alone."""
+"""Table functions that read nothing, or the catalog alone. `pragma_storage_info` is none: it tells
+values of rows, of whatever table there is."""
 
 # fmt: off
 READS_FILES = frozenset({
@@ -37,6 +38,10 @@ change settings, or follow a pointer."""
 
 _SCHEMAS = frozenset({"hot", "main", "information_schema", "pg_catalog"})
 """Schemas that are there in every query, beside the warehouse's own."""
+
+_CATALOGS = frozenset({"information_schema", "pg_catalog"})
+_LISTING = re.compile("pg_|duckdb_|sqlite_|pragma_")
+"""How the names of tables and functions begin that list what there is."""
 
 _FILE = re.compile(r"[^\w$ -]")
 """What the name of a file has, and that of a table seldom."""
@@ -61,6 +66,15 @@ def check(nodes: Iterable[Node], owned: Owned, *, allow_files: bool) -> None:
                     hint="Datasets are shown by: isotherm status. Others: "
                     "SELECT table_schema, table_name FROM information_schema.tables",
                 )
+
+
+def names_catalogs(nodes: Iterable[Node]) -> bool:
+    """Say whether a query names what lists views and tables."""
+    return any(
+        folded(str(node.get("schema_name") or "")) in _CATALOGS
+        or _LISTING.match(folded(str(node.get("table_name") or node.get("function_name") or "")))
+        for node in nodes
+    )
 
 
 def _check_table(node: Node, owned: Owned) -> None:

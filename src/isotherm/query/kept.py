@@ -30,7 +30,6 @@ TEXT_AT_MOST = 8_192
 PLACE_AT_MOST = 262_144
 """Nor are places whose SQL is longer, for they name very many objects."""
 _WORD = re.compile(r"\w+")
-_OF_CATALOGS = re.compile(r"information_schema|pg_|duckdb_|sqlite_|\bshow\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,6 @@ class Understood:
 def texts(named: Named) -> tuple[str, ...]:
     """Return the SQL of a query and of the views that it names."""
     return (named.text, *(view.body for view in named.views))
-
-
-def speaks_of_catalogs(named: Named) -> bool:
-    """Say whether a query may see which views and tables there are."""
-    return named.macros or any(map(_OF_CATALOGS.search, texts(named)))
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from ..engine.duckdb import DuckDBSession
 from ..engine.sql import quote, text
 from ..model.names import folded
 from ..warehouse.attached import AttachedTransaction
-from .kept import PLACE_AT_MOST, Kept, speaks_of_catalogs
+from .kept import PLACE_AT_MOST, Kept
 from .names import Named, View
 from .plain import HOT, PRIVATE
 from .whole import Whole
@@ -106,7 +106,7 @@ class Places:
             catalog = self.empty(cleanup)
             return catalog, self._furnished(catalog, rows, wholes, provable=False)
 
-        if speaks_of_catalogs(named):  # it is to see none of another query's
+        if named.catalogs:  # it is to see none of another query's
             kept.clear()
             path = make(self._cleanup)[1]
         elif sum(map(len, rows.values())) > PLACE_AT_MOST:

@@ -16,18 +16,20 @@ from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
 from ..model.dataset import Dataset
+from ..model.errors import IsothermError
 from ..model.part import Part
 from ..model.period import span
 from ..model.schema import Column
 from ..storage.base import Storage
 from ..warehouse.attached import AttachedTransaction, AttachedWarehouse
 from . import guard, whole
-from .cache import Cache, Read
+from .cache import Cache
+from .cached import Read
 from .cold import Columns, cold_rows, together
 from .estimate import Estimate, Reads, columns_used, estimate, share_of
 from .failing import Context
 from .guard import Needed
-from .kept import Kept, Understood, speaks_of_catalogs
+from .kept import Kept, Understood
 from .layout import Layout, Memory
 from .names import Named, Rules, resolve
 from .owned import Owned, engine_functions, fleeting_words
@@ -150,7 +152,7 @@ class Reader:
             cleanup: Closed once they are read.
 
         """
-        if speaks_of_catalogs(plan.named):  # it is to see no table of ours
+        if plan.named.catalogs:  # it is to see no table of ours
             self.cache.clear()
             self._furnish(plan)
         else:
@@ -163,6 +165,8 @@ class Reader:
                     late=lambda: context.late,
                 ),
             )
+        if context.late:
+            raise context.too_long()
         plan.tx.session.cursor.execute(plan.named.text)
         return plan.tx.session
 
@@ -202,9 +206,14 @@ class Reader:
 
     def tidy(self) -> None:
         """Give up what is in memory of objects that no dataset has any more."""
-        if self.cache.bytes:
-            with self.warehouse.snapshot(control_only=True) as tx:
-                self.cache.tidy(partial(control_parts.of_dataset, tx))
+        try:
+            self.cache.tidy(self._parts_of)
+        except IsothermError:  # who knows what is there
+            self.cache.clear()
+
+    def _parts_of(self, dataset: str) -> tuple[Part, ...]:
+        with self.warehouse.snapshot(control_only=True) as tx:
+            return control_parts.of_dataset(tx, dataset)
 
     @contextmanager
     def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
