@@ -28,6 +28,7 @@ QUERIES = {
 def measure(folder: Path) -> list[Ratio]:
     """Query a cold month and a hot one, on the lake that `applying` has left."""
     config, cold, hot = folder / "lake" / "isotherm.toml", COLD // 2, COLD + 1
+    data.set_cache(config, "0GB")
     with data.plain(folder / "plain.duckdb") as connection:
         with isotherm.open(config) as lake:
             file = f"read_parquet('{_object(lake, cold)}')"

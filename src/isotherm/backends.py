@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -50,12 +51,21 @@ def _duckdb(config: Config, *, read_only: bool, wait: float) -> DuckDBWarehouse:
     while True:
         engine = DuckDBEngine(temp=file.with_suffix(".tmp"), threads=config.settings.threads)
         try:
-            return DuckDBWarehouse(file, engine, read_only=read_only)
+            warehouse = DuckDBWarehouse(file, engine, read_only=read_only)
+            if not read_only:  # nobody else has the file open, so nobody uses these
+                _remove_swapped(file.with_suffix(".tmp"))
+            return warehouse
         except BaseException as error:
             engine.close()
             if not isinstance(error, BusyError) or time.monotonic() >= end:
                 raise
             time.sleep(POLL_SECONDS)
+
+
+def _remove_swapped(folder: Path) -> None:
+    """Remove what an engine that was killed has swapped to disk: there are rows in it."""
+    for file in folder.glob("duckdb_temp_*"):
+        file.unlink(missing_ok=True)
 
 
 def storage_of(config: Config) -> Storage:

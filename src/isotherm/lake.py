@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -253,8 +253,9 @@ class Lake(Asking):
         from .moves.applying import Limits, Watch, apply_plan
 
         memory = self.warehouse.engine.bounded(self.config.settings.memory)
-        with self._moving, self.warehouse.lease() as held, memory:
+        with self._moving, self.warehouse.lease() as held, memory, ExitStack() as at_last:
             ports = self.ports(exclusive=exclusive, held=held)
+            at_last.callback(self._reader.tidy)
             recovery.recover(ports)
             self._keep()
             if plan:
@@ -269,7 +270,6 @@ class Lake(Asking):
             finally:
                 self._keep()
                 self.warehouse.compact()
-                self._reader.tidy()
 
     def restore_plan(
         self, name: str, periods: Iterable[Period], time: Duration, speed: str = "Standard"

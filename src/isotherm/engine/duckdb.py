@@ -56,6 +56,10 @@ class DuckDBEngine:
     """An in-memory DuckDB instance to which databases are attached.
 
     Sessions come from `session()`; they share what is attached, not their transactions.
+
+    Attributes:
+        is_bounded: Whether all sessions have to do with little memory now.
+
     """
 
     def __init__(self, *, temp: Path | None = None, threads: int | None = None) -> None:
@@ -76,6 +80,7 @@ class DuckDBEngine:
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
         self._access: Access | None = None
+        self.is_bounded = False
 
     def session(self) -> DuckDBSession:
         """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
@@ -168,9 +173,11 @@ class DuckDBEngine:
         """
         tables = self._root.execute(TABLE_BYTES).fetchall()[0][0]
         self._root.execute(f"SET memory_limit = '{memory + int(tables)}B'")
+        self.is_bounded = True
         try:
             yield
         finally:
+            self.is_bounded = False
             self._root.execute("RESET memory_limit")
 
     def sort_whole(self) -> None:

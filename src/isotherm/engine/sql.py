@@ -78,7 +78,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(quote(name) for name in names)
 
 
-def unlike(names: Iterable[str]) -> str:
+def unused_name(names: Iterable[str]) -> str:
     """Return a name that is none of these, in whatever case."""
     return max(names, key=len) + "_"
 

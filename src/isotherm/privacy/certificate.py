@@ -23,7 +23,8 @@ ALGORITHM = "Ed25519"
 RESIDUAL = (
     "backups of the warehouse, its own log, the log of its server, and space not yet overwritten",
     "copies that other engines or people have made of the table",
-    "files that were loaded from, the results of queries, and the memory of processes that ask",
+    "files that were loaded from, and the results of queries",
+    "the memory of processes that query, and what the engine swaps of it to disk",
     "rows that came after the last search",
     "control as it was before a rebuild, which lies beside the config until somebody removes it",
     "archived objects after they were searched: they were restored, searched and sent back",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..engine.duckdb import TABLE_BYTES, DuckDBSession
 from ..engine.filters import GROUP_ROWS
-from ..engine.sql import listed, quote, unlike
+from ..engine.sql import listed, quote, unused_name
 from ..model.part import Part
 from .cold import Columns
 from .layout import Layout
@@ -60,9 +60,9 @@ class Table:
     @property
     def number(self) -> str:
         """The column that says which part a row is of."""
-        return quote(unlike(column.name for column in self.columns.values()))
+        return quote(unused_name(column.name for column in self.columns.values()))
 
-    def fits(self, layout: Layout, columns: Columns) -> bool:
+    def still_fits(self, layout: Layout, columns: Columns) -> bool:
         """Whether all its parts are the dataset's still, and its columns, too."""
         if self.layout is not layout:
             if not self.numbers.keys() <= set(map(key_of, layout.parts)):
@@ -89,17 +89,16 @@ def fill(
     session: DuckDBSession,
     parts: Sequence[Part],
     read: Read,
-    has_room: Callable[[int], bool],
+    has_room: Callable[[], bool],
     stop: threading.Event,
 ) -> bool:
     """Fill a table, and say whether all parts are in it.
 
     Args:
-        has_room: Says whether there is room for so many bytes.
+        has_room: Asked now and then, when what is there is compressed.
         stop: Once it is set, no more is begun.
 
     """
-    before = _held(session)
     session.execute(f"ATTACH ':memory:' AS {quote(table.catalog)} (COMPRESS)")
     defined = "".join(f", {quote(c.name)} {c.type}" for c in table.columns.values())
     session.execute(f"CREATE TABLE {table.name} ({table.number} INTEGER{defined})")
@@ -116,15 +115,12 @@ def fill(
         if loose >= COMPRESSED or batch is batches[-1]:
             session.execute(f"CHECKPOINT {quote(table.catalog)}")
             loose = 0
-            # Others' tables may have gone meanwhile: it is no less than half of the objects.
-            least = sum(part.bytes for part in parts if key_of(part) in table.numbers) // 2
-            table.bytes = max(_held(session) - before, least)
-            if not has_room(table.bytes):
+            if not has_room():
                 return False
     return not stop.is_set()
 
 
-def _held(session: DuckDBSession) -> int:
+def held(session: DuckDBSession) -> int:
     """Return the bytes of all tables that are in the engine's memory."""
     return int(session.execute(TABLE_BYTES)[0][0])
 

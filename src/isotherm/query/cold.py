@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..engine.duckdb import DuckDBSession
-from ..engine.sql import listed, opaque, quote, unlike
+from ..engine.sql import listed, opaque, quote, unused_name
 from ..model.names import folded
 from ..model.part import Location, Part
 from ..model.schema import Column
@@ -63,7 +63,7 @@ def together(columns: Sequence[Column], *queries: str) -> str:
     constant, so that objects are counted by their footers.
     """
     names = [column.name for column in columns]
-    first = quote(unlike(names))
+    first = quote(unused_name(names))
     every = " UNION ALL BY NAME ".join(
         f"SELECT TRUE AS {first}, * FROM ({rows})" for rows in queries
     )

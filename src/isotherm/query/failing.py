@@ -23,7 +23,7 @@ _UNANSWERED = re.compile(
     re.IGNORECASE,
 )
 """What is said where a store is not there, or cannot answer now."""
-_OWN = re.compile(r'"?isotherm_query_\d+"?\.(?:"?isotherm_datasets"?\.)?')
+_OWN = re.compile(r'"?isotherm_(?:query_\d+|cache_[0-9a-f]+)"?\.(?:"?isotherm_datasets"?\.)?')
 _LINE = "\n\nLINE "
 """What a message goes on with: a piece of SQL, which is not the user's where Isotherm reads."""
 _EXPLAINED = re.compile(

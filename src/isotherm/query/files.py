@@ -55,6 +55,10 @@ def check(nodes: Iterable[Node], owned: Owned, *, allow_files: bool) -> None:
 
     """
     for node in nodes:
+        if folded(str(node.get("function_name") or "")) == "json_serialize_plan":
+            raise QueryError(
+                "json_serialize_plan was refused: it plans SQL that nobody has checked"
+            )
         match node.get("type"):
             case "TABLE_FUNCTION":
                 _check_function(str(node["function"].get("function_name", "")), owned, allow_files)
@@ -68,13 +72,21 @@ def check(nodes: Iterable[Node], owned: Owned, *, allow_files: bool) -> None:
                 )
 
 
-def names_catalogs(nodes: Iterable[Node]) -> bool:
-    """Say whether a query names what lists views and tables."""
-    return any(
-        folded(str(node.get("schema_name") or "")) in _CATALOGS
-        or _LISTING.match(folded(str(node.get("table_name") or node.get("function_name") or "")))
-        for node in nodes
-    )
+def lists_tables(nodes: Iterable[Node], owned: Owned) -> bool:
+    """Say whether a query names what lists the tables that there are."""
+
+    def lists(node: Node) -> bool:
+        match node.get("type"):
+            case "TABLE_FUNCTION":
+                return bool(_LISTING.match(folded(str(node["function"].get("function_name", "")))))
+            case "BASE_TABLE":
+                schema, name = folded(str(node["schema_name"] or "")), str(node["table_name"])
+                return schema in _CATALOGS or bool(
+                    _LISTING.match(folded(name)) and not owned.has_table(name, schema)
+                )
+        return False
+
+    return any(map(lists, nodes))
 
 
 def _check_table(node: Node, owned: Owned) -> None:

@@ -122,6 +122,8 @@ class Memory:
         self, columns: Mapping[int, Column], parts: Sequence[Part], make: Callable[[], str]
     ) -> str:
         """Return the SQL of the rows of some parts, made once for these very ones."""
+        if len(parts) == 1:  # it is quickly made
+            return make()
         key = (tuple(map(id, parts)), tuple(columns.items()))
         found = self._cold.get(key)
         if found is None:

@@ -59,7 +59,7 @@ class Named:
         provable: The same as the optimizer understands it best; it is planned and never run.
         views: In an order in which they can be made.
         macros: Whether it calls any of the warehouse's.
-        catalogs: Whether it may see which views and tables there are.
+        sees_catalogue: Whether it may see which views and tables there are.
         schemas: Of the warehouse, the default one first.
 
     """
@@ -71,7 +71,7 @@ class Named:
     views: tuple[View, ...]
     macros: bool
     schemas: tuple[str, ...]
-    catalogs: bool = False
+    sees_catalogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class _Search:
         self.views: dict[tuple[str, str], View] = {}
         self.clocks = frozenset(folded(d.clock) for d in rules.datasets.values())
         self.macros = False
-        self.catalogs = False
+        self.sees_catalogue = False
         self.seen: set[object] = set()
         self.body: _Body | None = None
 
@@ -136,7 +136,7 @@ class _Search:
             tuple(self.views.values()),
             self.macros,
             self.owned.schemas,
-            self.catalogs,
+            self.sees_catalogue,
         )
 
     def look_into(self, statement: Statement) -> tuple[str, str]:
@@ -144,7 +144,7 @@ class _Search:
         names = list(plain(statement, self.owned))
         proof = self.proof(statement)
         files.check(statement.nodes, self.owned, allow_files=self.rules.allow_files)
-        self.catalogs = self.catalogs or files.names_catalogs(statement.nodes)
+        self.sees_catalogue |= files.lists_tables(statement.nodes, self.owned)
         for node in statement.nodes:
             if node.get("type") == "BASE_TABLE":
                 self.enter_table(*place_of(node, self.owned))

@@ -106,7 +106,7 @@ class Places:
             catalog = self.empty(cleanup)
             return catalog, self._furnished(catalog, rows, wholes, provable=False)
 
-        if named.catalogs:  # it is to see none of another query's
+        if named.sees_catalogue:  # it is to see none of another query's
             kept.clear()
             path = make(self._cleanup)[1]
         elif sum(map(len, rows.values())) > PLACE_AT_MOST:

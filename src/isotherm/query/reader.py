@@ -16,7 +16,6 @@ from ..cost.prices import PriceBook
 from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
 from ..model.dataset import Dataset
-from ..model.errors import IsothermError
 from ..model.part import Part
 from ..model.period import span
 from ..model.schema import Column
@@ -115,8 +114,14 @@ class Reader:
         self._book = book
         self.memory = Memory()
         self.kept = Kept(warehouse.engine.detach, lambda: self._fleeting)
-        engine, far = warehouse.engine, storage.access() is not None
-        self.cache = Cache(cache_bytes, engine.session, engine.detach, far=far)
+        engine = warehouse.engine
+        self.cache = Cache(
+            cache_bytes,
+            engine.session,
+            engine.detach,
+            far=storage.access() is not None,
+            busy=lambda: engine.is_bounded,
+        )
 
     def run(self, sql: str, options: Options) -> Result:
         """Plan and run a query; the result holds the transaction until it is read.
@@ -152,19 +157,12 @@ class Reader:
             cleanup: Closed once they are read.
 
         """
-        if plan.named.catalogs:  # it is to see no table of ours
+        if plan.named.sees_catalogue:  # it is to see none of ours that nobody reads
             self.cache.clear()
             self._furnish(plan)
         else:
-            self._furnish(
-                plan,
-                partial(
-                    self.cache.rows,
-                    cleanup=cleanup,
-                    tx=plan.tx,
-                    late=lambda: context.late,
-                ),
-            )
+            rows = partial(self.cache.rows, cleanup=cleanup, tx=plan.tx, late=lambda: context.late)
+            self._furnish(plan, partial(rows, share=1 / max(1, len(plan.wholes))))
         if context.late:
             raise context.too_long()
         plan.tx.session.cursor.execute(plan.named.text)
@@ -208,7 +206,7 @@ class Reader:
         """Give up what is in memory of objects that no dataset has any more."""
         try:
             self.cache.tidy(self._parts_of)
-        except IsothermError:  # who knows what is there
+        except Exception:  # who knows what is there
             self.cache.clear()
 
     def _parts_of(self, dataset: str) -> tuple[Part, ...]:
@@ -305,10 +303,10 @@ class Reader:
         for data in plan.wholes:
             parts = plan.needed[data.dataset.name].cold
             hot = rows[data.dataset.name] = whole.hot_rows(data, data.columns)
+            columns = {field.id: Column(field.name, field.type) for field in data.fields}
+            self.cache.check(data.dataset.name, data.layout, columns)
             if parts:
                 data.check_lost()
-                columns = {field.id: Column(field.name, field.type) for field in data.fields}
-
                 read = partial(cold_rows, columns, self.storage.url, self.memory)
                 if rows_of:
                     cold = rows_of(data.layout, columns, parts, read)

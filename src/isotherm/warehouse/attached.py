@@ -40,8 +40,8 @@ class AttachedTransaction(ABC):
         state: What the warehouse was at this snapshot, where that is known: two snapshots of the
             same state see the same in everything.
         begun_at: When it began, as `time.monotonic_ns` counts. Of another catalog of the engine it
-            sees what was there when it first looked into it, and what lists functions or tables
-            looks into all: so one that was made meanwhile may be there in part for it.
+            sees what was there when it first looked into it, and whoever lists functions or tables
+            looks into all: of one that is made meanwhile it may see a part.
 
     """
 
