@@ -58,7 +58,7 @@ MISTAKES = {
         'url = "mysql://warehouse"',
         ["warehouse.url", "mysql://warehouse", "duckdb:"],
     ),
-    "no TOML": ("[prices]", "[prices", ["line 25", "no TOML", "[prices"]),
+    "no TOML": ("[prices]", "[prices", ["line 26", "no TOML", "[prices"]),
 }
 
 
