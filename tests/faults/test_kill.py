@@ -58,7 +58,7 @@ def test_a_move_on_postgres_that_is_killed_anywhere_is_finished_by_the_next_appl
     assert steps.count("before commit") > 2
     found = {
         f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
-        for number in chosen(steps, 12)
+        for number in chosen(steps, 20)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 
@@ -77,7 +77,7 @@ def test_a_move_on_s3_that_is_killed_anywhere_is_finished_by_the_next_apply(
     assert steps.count("before commit") > 2
     found = {  # every step of them is tried on a folder, too
         f"{number} {steps[number - 1]}": trial.kill(number, bool(number % 2))
-        for number in chosen(steps, 30)
+        for number in chosen(steps, 45)
     }
     assert not {name: problems for name, problems in found.items() if problems}
 
@@ -93,7 +93,7 @@ def test_a_move_that_is_killed_anywhere_is_finished_by_the_next_apply(
     steps = trials[0].steps()
     assert steps.count("before commit") > 2
 
-    wanted = chosen(steps, {"unload": 3, "unload of several": 15}.get(story, 5))
+    wanted = chosen(steps, {"unload": 5, "unload of several": 25}.get(story, 9))
 
     def try_all(turn: int) -> dict[str, list[str]]:
         found = {}

@@ -40,7 +40,7 @@ def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
 def test_a_move_that_is_killed_while_control_is_lost_is_seen_once(
     story: str, tmp_path: Path
 ) -> None:
-    assert not _tried(Trial(tmp_path / "trial", story), 30)
+    assert not _tried(Trial(tmp_path / "trial", story), 45)
 
 
 @pytest.mark.parametrize("story", ["unload"])

@@ -420,7 +420,7 @@ def walk(url: Any, steps: int) -> None:
 
 
 def test_a_random_walk_ends_with_every_row_where_it_belongs() -> None:
-    walk(str, 150)
+    walk(str, 100)
 
 
 def test_a_random_walk_on_postgres_ends_with_every_row_where_it_belongs(

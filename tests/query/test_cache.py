@@ -194,6 +194,8 @@ def test_who_asks_for_the_catalogue_sees_no_table_of_ours(lake: Lake, eager: Non
             lake.sql(f"SELECT count(*) FROM {table}")
         with pytest.raises(QueryError, match="pragma_storage_info was refused"):
             lake.sql(f"SELECT stats FROM pragma_storage_info('{table}')")
+    with pytest.raises(QueryError, match="json_serialize_plan was refused"):
+        lake.sql("SELECT json_serialize_plan('SELECT max(id) FROM trips', optimize := true)")
 
 
 def test_a_name_that_sounds_like_the_catalogues_empties_nothing(lake: Lake, eager: None) -> None:
@@ -424,16 +426,16 @@ def test_a_query_of_many_months_apart_finds_their_rows_alone(
     make_lake: MakeLake, eager: None
 ) -> None:
     lake = make_lake(policy(STANDARD="1 month"), clock=Clock())
-    run_sql(lake, make_trips(2_000, "2013-06-01", 1_440))
+    run_sql(lake, make_trips(1_000, "2013-06-01", 1_440))
     age(lake)
     lake.sql(ALL).fetchall()
-    months = [datetime(year, month, 1) for year in range(2013, 2019) for month in (7, 10)]
+    months = [datetime(year, month, 1) for year in range(2013, 2016) for month in (6, 8, 10)]
     where = " OR ".join(
         f"(pickup >= '{month:%F}' AND pickup < TIMESTAMP '{month:%F}' + INTERVAL 1 MONTH)"
         for month in months
     )
     query = f"SELECT count(*), min(pickup), max(pickup) FROM {{}} WHERE {where}"
-    days = "(SELECT TIMESTAMP '2013-06-01' + INTERVAL (i) DAY AS pickup FROM range(2_000) t(i))"
+    days = "(SELECT TIMESTAMP '2013-06-01' + INTERVAL (i) DAY AS pickup FROM range(1_000) t(i))"
     assert lake.sql(query.format("trips")).fetchall() == run_sql(lake, query.format(days))
 
 

@@ -17,6 +17,7 @@ from isotherm.query.owned import Owned
 from isotherm.query.parse import Statement, one_query, spliced
 from isotherm.query.provable import provable
 from isotherm.query.times import likely, steady
+from turns import in_turn
 
 CLOCKS = frozenset({"pickup"})
 NEVER = cast(Owned, None)
@@ -118,7 +119,7 @@ CONSTANTS = (
 )
 
 
-@pytest.mark.parametrize("clock_type", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+@pytest.mark.parametrize("clock_type", in_turn(["TIMESTAMP", "TIMESTAMPTZ", "DATE"], 3))
 def test_what_is_planned_lets_the_same_rows_through(
     session: DuckDBSession, clock_type: str
 ) -> None:
@@ -155,7 +156,7 @@ BESIDE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("clock_type", ["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+@pytest.mark.parametrize("clock_type", in_turn(["TIMESTAMP", "TIMESTAMPTZ", "DATE"], 3))
 def test_text_is_planned_with_the_type_that_it_has_beside_others(
     session: DuckDBSession, clock_type: str
 ) -> None:

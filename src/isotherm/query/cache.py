@@ -135,7 +135,8 @@ class Cache:
     ) -> list[str]:
         """Return queries that together have the rows of some parts, wherever these are.
 
-        What is taken into memory now serves the next query.
+        What is not right any more must be given up before (`check`). What is taken into memory now
+        serves the next query.
 
         Args:
             layout: Of their dataset.
@@ -150,7 +151,6 @@ class Cache:
             return [read(tx.session, parts)]
         dataset, queries = parts[0].dataset, list[str]()
         missing: Sequence[Part] = parts
-        self.check(dataset, layout, columns)
         tables = self._entered(dataset, parts, cleanup)
         for table in tables:
             if table.made_at < tx.begun_at:  # of one that is newer it may see a part
@@ -160,9 +160,8 @@ class Cache:
         if missing:
             queries.append(read(tx.session, missing))
             begun, unpaid = time.monotonic(), missing
-            if not self._busy() and self._taking.acquire(
-                blocking=False
-            ):  # where another query is at it, it does it
+            # Where another query is taking, or moves need the memory, nothing is taken now.
+            if not self._busy() and self._taking.acquire(blocking=False):
                 try:
                     unpaid = self._take_paid(layout, columns, missing, read, tx.begun_at, late)
                 finally:
