@@ -15,6 +15,7 @@ from isotherm.model.clock import ClockUnit
 from isotherm.model.errors import ArchivedError, ConfigError, LoadError, SchemaError
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
+from turns import in_turn
 
 AGES = policy(STANDARD="6 months", GLACIER="15 months")
 ROWS = f"SELECT {SOME_MONTHS}, i::INTEGER AS id FROM range(210) t(i)"
@@ -48,12 +49,13 @@ def number(unit: ClockUnit, month: str) -> int:
     return unit.number(Period.parse(month).start)
 
 
-CASES = [("duckdb", unit, "BIGINT") for unit in ClockUnit] + [
+EVERY = [("duckdb", unit, "BIGINT") for unit in ClockUnit] + [
     ("duckdb", ClockUnit.JULIAN_DAYS, "INTEGER"),
     ("postgres", ClockUnit.SECONDS, "BIGINT"),
     ("postgres", ClockUnit.JULIAN_DAYS, "INTEGER"),
     ("duckdb on moto", ClockUnit.MILLISECONDS, "BIGINT"),
 ]
+CASES = in_turn(EVERY, 2)
 
 
 @pytest.mark.parametrize(("where", "unit", "type_"), CASES)

@@ -10,6 +10,7 @@ from databases import PostgresServer
 from isotherm.lake import Lake
 from isotherm.model.dataset import TableName
 from isotherm.model.errors import IsothermError, QueryError
+from turns import in_turn
 
 BIG = TableName("public", "big")
 CONFIG = policy(STANDARD="6 months")
@@ -67,15 +68,18 @@ def test_what_would_show_the_hot_rows_alone_is_refused(lake: Lake, name: str) ->
 
 @pytest.mark.parametrize(
     "sql",
-    [
-        "select * from postgres_query('{alias}', 'delete from zones returning 1')",
-        "select * from postgres_execute('{alias}', 'delete from zones')",
-        "select * from postgres_scan('{url}', 'public', 'zones')",
-        "select * from postgres_attach('{url}')",
-        "call postgres_execute('{alias}', 'delete from zones')",
-        "insert into zones values (1, 'x')",
-        "delete from zones",
-    ],
+    in_turn(
+        [
+            "select * from postgres_query('{alias}', 'delete from zones returning 1')",
+            "select * from postgres_execute('{alias}', 'delete from zones')",
+            "select * from postgres_scan('{url}', 'public', 'zones')",
+            "select * from postgres_attach('{url}')",
+            "call postgres_execute('{alias}', 'delete from zones')",
+            "insert into zones values (1, 'x')",
+            "delete from zones",
+        ],
+        3,
+    ),
 )
 def test_no_query_writes(lake: Lake, postgres: PostgresServer, url: str, sql: str) -> None:
     for alias in (lake.warehouse.alias, lake.warehouse.looking):
