@@ -48,7 +48,7 @@ def test_the_next_month_is_copied_while_one_is_committed(on_postgres: Lake) -> N
 
 
 @pytest.mark.parametrize(
-    ("held", "step"), in_turn(itertools.product((True, False), (Step.BEGIN, Step.DELETE)), 2)
+    ("held", "step"), in_turn(itertools.product((True, False), (Step.BEGIN, Step.DELETE)), 4)
 )
 @pytest.mark.parametrize(
     ("write", "rows", "attempts"),

@@ -26,6 +26,7 @@ from isotherm.model.part import QUERIES, Location
 from isotherm.spark.connect import SparkConnect
 from servers import S3Server
 from spark_servers import PROCESSES, no_apache_spark, reaching, running_sail
+from turns import in_turn
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # what servers remark is no matter
 
@@ -238,7 +239,7 @@ READ_OTHERWISE = (
 )
 
 
-@pytest.mark.parametrize("query", READ_OTHERWISE)
+@pytest.mark.parametrize("query", in_turn(READ_OTHERWISE, 2))
 def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, engine: str, query: str) -> None:
     text = query.replace("{}", SINCE)
     assert on(lake, engine).sql(text).fetchall() == lake.sql(text).fetchall()
