@@ -117,6 +117,14 @@ def run_sql(lake: Lake, *statements: str) -> list[tuple[object, ...]]:
         session.close()
 
 
+def catalogs(lake: Lake, prefix: str) -> set[str]:
+    """Return the catalogs of the lake's engine whose names begin so."""
+    session = lake.warehouse.engine.session()
+    rows = session.execute("SELECT database_name FROM duckdb_databases()")
+    session.close()
+    return {name for (name,) in rows if name.startswith(prefix)}
+
+
 def make_trips(rows: int = 6_000, start: str = "2018-01-01", minutes: int = 131) -> str:
     """Return the statement that makes a table of trips; 131 minutes apart is about 18 months."""
     return f"""CREATE TABLE trips AS

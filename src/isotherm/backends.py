@@ -47,13 +47,14 @@ def _duckdb(config: Config, *, read_only: bool, wait: float) -> DuckDBWarehouse:
     file = config.folder / rest_of(config, "warehouse", config.warehouse.url, "duckdb")
     if read_only and not file.exists():
         raise not_set_up(config)
+    swapped = file.with_name(f"{file.name}.tmp")  # no other file's, whose engine may be at work
     end = time.monotonic() + wait
     while True:
-        engine = DuckDBEngine(temp=file.with_suffix(".tmp"), threads=config.settings.threads)
+        engine = DuckDBEngine(temp=swapped, threads=config.settings.threads)
         try:
             warehouse = DuckDBWarehouse(file, engine, read_only=read_only)
             if not read_only:  # nobody else has the file open, so nobody uses these
-                _remove_swapped(file.with_suffix(".tmp"))
+                _remove_swapped(swapped)
             return warehouse
         except BaseException as error:
             engine.close()

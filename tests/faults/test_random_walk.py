@@ -39,6 +39,7 @@ from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Applied, Limits
 from isotherm.plan.batches import apart
 from isotherm.plan.plan import OF_PEOPLE, Kind, Plan
+from turns import TURN
 
 A_WALK = 50  # steps with one lake
 STEPS = int(os.environ.get("ISOTHERM_WALK", "0"))
@@ -420,7 +421,7 @@ def walk(url: Any, steps: int) -> None:
 
 
 def test_a_random_walk_ends_with_every_row_where_it_belongs() -> None:
-    walk(str, 100)
+    walk(str, 150 if TURN == "all" else 100)
 
 
 def test_a_random_walk_on_postgres_ends_with_every_row_where_it_belongs(

@@ -16,7 +16,7 @@ from test_equal_values import CONDITIONS, ROWS
 
 import isotherm
 from ageing import Clock, age, policy
-from conftest import MakeLake, make_trips, run_sql
+from conftest import MakeLake, catalogs, make_trips, run_sql
 from isotherm.engine.duckdb import TABLE_BYTES, DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, BusyError, QueryError, StorageError
@@ -49,10 +49,7 @@ def lake(make_lake: MakeLake) -> Lake:
 
 def tables(lake: Lake) -> set[str]:
     """Return the catalogs of rows that are in the engine's memory."""
-    session = lake.warehouse.engine.session()
-    rows = session.execute("SELECT database_name FROM duckdb_databases()")
-    session.close()
-    return {name for (name,) in rows if name.startswith("isotherm_cache_")}
+    return catalogs(lake, "isotherm_cache_")
 
 
 def objects(lake: Lake) -> list[Path]:
@@ -374,7 +371,7 @@ def test_what_makes_room_while_a_table_is_filled_is_counted(
 
 
 def test_what_a_killed_engine_has_swapped_to_disk_is_removed(lake: Lake) -> None:
-    folder = lake.config.folder / "warehouse.tmp"
+    folder = lake.config.folder / "warehouse.duckdb.tmp"
     folder.mkdir()
     swapped = folder / "duckdb_temp_storage_DEFAULT-0.tmp"
     swapped.write_bytes(b"rows of somebody")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ageing import Clock, age, policy
-from conftest import MakeLake, make_trips, run_sql
+from conftest import MakeLake, catalogs, make_trips, run_sql
 from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError
@@ -70,10 +70,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Statements:
 
 
 def places(lake: Lake) -> set[str]:
-    session = lake.warehouse.engine.session()
-    rows = session.execute("SELECT database_name FROM duckdb_databases()")
-    session.close()
-    return {name for (name,) in rows if name.startswith("isotherm_query_")}
+    return catalogs(lake, "isotherm_query_")
 
 
 def test_a_query_that_is_asked_again_and_again_is_looked_into_twice(

@@ -104,18 +104,21 @@ def _instant(value: object) -> datetime:
     raise ValueError(f"write a date without quotes: {(found or datetime(2009, 1, 1)).date()}")
 
 
+_A_SIZE = 'write a size, as "512MB" or "4GB"'
+
+
 def _size(value: object) -> int:
     """Return the bytes of a size as DuckDB writes it: a KB is 1,000 of them, a KiB 1,024."""
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if not found:
-        raise ValueError('write a size, as "512MB" or "4GB"')
+        raise ValueError(_A_SIZE)
     thousand = 1_024 if found["binary"] else 1_000
     return int(float(found["number"]) * thousand ** ("KMGT".index(found["unit"].upper()) + 1))
 
 
 def _memory(size: int) -> int:
     if not size:
-        raise ValueError('write a size, as "512MB" or "4GB"')
+        raise ValueError(_A_SIZE)
     return size
 
 

@@ -217,10 +217,7 @@ class Reader:
     def _opened(self, options: Options) -> Iterator[tuple[AttachedTransaction, Context, ExitStack]]:
         """Open the transaction; what the engine complains of is said in Isotherm's words."""
         context = Context(
-            self.storage,
-            list(self.datasets),
-            self.warehouse.looking,
-            options.timeout,
+            self.storage, list(self.datasets), self.warehouse.looking, options.timeout
         )
         with ExitStack() as cleanup:
             try:
