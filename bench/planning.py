@@ -90,7 +90,8 @@ def _make(place: Path, partitions: int, datasets: int) -> tuple[float, float, in
     days = partitions // datasets
     with _open(place) as lake, lake.warehouse.transaction() as tx:
         for number in range(datasets):
-            tx.execute(f"CREATE TABLE d{number} (pickup TIMESTAMP, id BIGINT)")
+            table = tx.relation(lake.config.dataset(f"d{number}").table)
+            tx.execute(f"CREATE TABLE {table} (pickup TIMESTAMP, id BIGINT)")
         tx.execute(
             "INSERT INTO isotherm.parts SELECT md5(i::VARCHAR), 'd' || (i // ?), "
             "strftime(day, '%Y-%m-%d'), tier, tier, 'd' || (i // ?) || '/' || i || '.parquet', "

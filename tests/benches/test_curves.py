@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import life, months, overhead, page, plots, shapes
+from bench import life, months, overhead, page, planning, plots, shapes
 from bench.ratio import Found, Point, Ratio, write
 from bench.sides import Side, Taken, peak
 
@@ -73,6 +73,15 @@ def test_a_curve_is_measured_and_drawn_and_leaves_nothing(
     assert all(ratio.name in text for ratio in found if isinstance(ratio, Ratio))
     assert all(f"(plots/{plot}.svg)" in text for plot in drawn)
     assert text.endswith("The end.\n")
+
+
+def test_a_plan_is_measured_whose_partitions_are_in_control_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "STEPS", ((280, 2), (560, 4)))
+    found = planning.measure(tmp_path)
+    assert len(found) == 5
+    assert all(ratio.ratio > 0 for ratio in found)
 
 
 def _drawn(lines: plots.Plots, folder: Path) -> list[str]:
