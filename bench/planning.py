@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -85,6 +86,7 @@ def _open(place: Path) -> Lake:
 
 
 def _make(place: Path, partitions: int, datasets: int) -> tuple[float, float, int]:
+    shutil.rmtree(place, ignore_errors=True)
     config = "".join(_DATASET.format(number=number) for number in range(datasets))
     init_lake(place / "isotherm.toml", config)
     days = partitions // datasets
