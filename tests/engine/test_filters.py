@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from isotherm.engine import filters
-from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.engine.filters import GROUP_ROWS, PAGE, Filter
+from isotherm.engine.session import DuckDBSession
 
 ROWS = 2 * GROUP_ROWS + 10_000
 TABLE = f"""SELECT i AS id,

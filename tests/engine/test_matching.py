@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.engine.matching import FEW, PLAIN, Kept, belongs_to, kept_as
+from isotherm.engine.session import DuckDBSession
 from isotherm.model.dataset import Dataset, TableName
 from isotherm.model.person import DataSubject
 from isotherm.model.schema import Column

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine
+from isotherm.engine.session import DuckDBSession
 
 
 def is_ordered(session: DuckDBSession) -> bool:

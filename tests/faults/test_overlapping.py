@@ -17,7 +17,7 @@ import stamina
 from ageing import age, ids, plan_of, tiers_of, untidy
 from conftest import MakeLake, run_sql
 from isotherm.control import intents
-from isotherm.engine.duckdb import DuckDBSession
+from isotherm.engine.session import DuckDBSession
 from isotherm.model.errors import ConflictError, MovesFailed, StorageError
 from isotherm.moves.applying import Watch
 from isotherm.moves.begun import Begun

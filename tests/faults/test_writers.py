@@ -13,7 +13,7 @@ from ageing import Clock, age, ids, plan_of, policy, tiers_of, untidy
 from conftest import MakeLake, run_sql
 from databases import PostgresServer
 from isotherm.engine.base import Row
-from isotherm.engine.duckdb import DuckDBSession
+from isotherm.engine.session import DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, SchemaError
 from isotherm.moves.applying import Watch

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from isotherm.control.quarantine import spellings
-from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine
+from isotherm.engine.session import DuckDBSession
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12"
 

@@ -17,7 +17,8 @@ from test_equal_values import CONDITIONS, ROWS
 import isotherm
 from ageing import Clock, age, policy
 from conftest import MakeLake, catalogs, make_trips, run_sql
-from isotherm.engine.duckdb import TABLE_BYTES, DuckDBSession
+from isotherm.engine.duckdb import TABLE_BYTES
+from isotherm.engine.session import DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, BusyError, QueryError, StorageError
 from isotherm.model.part import Part

@@ -14,7 +14,8 @@ import pytest
 
 from ageing import Clock, age, policy
 from conftest import MakeLake, catalogs, make_trips, run_sql
-from isotherm.engine.duckdb import DuckDBEngine, DuckDBSession
+from isotherm.engine.duckdb import DuckDBEngine
+from isotherm.engine.session import DuckDBSession
 from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError
 from isotherm.model.period import Duration, between

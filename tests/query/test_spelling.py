@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from aged import Aged, reached, same
-from isotherm.engine.duckdb import DuckDBSession
+from isotherm.engine.session import DuckDBSession
 from isotherm.model.errors import ArchivedError
 from isotherm.query.owned import Owned
 from isotherm.query.parse import Statement, one_query, spliced

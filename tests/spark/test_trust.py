@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from isotherm.engine.duckdb import DuckDBSession
+from isotherm.engine.session import DuckDBSession
 from isotherm.query.parse import one_query
 from isotherm.spark.trust import opaque
 

@@ -17,8 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
+from ..engine.session import DuckDBSession
 from ..engine.threads import INTERVAL, ended
 from ..model.part import Part
 from ..warehouse.attached import AttachedTransaction

@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.duckdb import TABLE_BYTES, DuckDBSession
+from ..engine.duckdb import TABLE_BYTES
 from ..engine.filters import GROUP_ROWS
+from ..engine.session import DuckDBSession
 from ..engine.sql import listed, quote, unused_name
 from ..model.part import Part
 from .cold import Columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..engine.sql import listed, opaque, quote, unused_name
 from ..model.names import folded
 from ..model.part import Location, Part

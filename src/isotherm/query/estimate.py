@@ -9,7 +9,7 @@ from typing import Any
 
 from ..cost.dollars import Size, quote, reading, scanning, size_of
 from ..cost.prices import PriceBook
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..model.part import Part
 from ..model.period import span
 from ..model.tier import HOT, TIERS, Tier

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
+from ..engine.session import DuckDBSession
 from ..engine.sql import instant, quote
 from ..model.names import folded
 from ..model.part import Part

@@ -11,7 +11,7 @@ from functools import cached_property
 from ..control import parts as control_parts
 from ..control import pins
 from ..engine.base import Row
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..model.part import Part
 from ..model.schema import Column
 from ..warehouse.attached import AttachedTransaction

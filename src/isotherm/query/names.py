@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..model.dataset import Dataset
 from ..model.errors import QueryError
 from ..model.names import folded

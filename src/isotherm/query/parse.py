@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..model.errors import QueryError
 
 Node = Mapping[str, Any]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..control.pins import PinRow
-from ..engine.duckdb import DuckDBSession
 from ..engine.failures import failure
+from ..engine.session import DuckDBSession
 from ..model.errors import StorageError
 from ..model.schema import from_iceberg
 from ..storage.folder import check_readable

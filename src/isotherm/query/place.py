@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..engine.sql import quote, text
 from ..model.names import folded
 from ..warehouse.attached import AttachedTransaction

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from ..control import parts as control_parts
 from ..cost.prices import PriceBook
-from ..engine.duckdb import DuckDBSession
 from ..engine.failures import Failure, failure
+from ..engine.session import DuckDBSession
 from ..model.dataset import Dataset
 from ..model.part import Part
 from ..model.period import span

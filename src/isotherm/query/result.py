@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..model.errors import QueryError
 from .failing import Context
 

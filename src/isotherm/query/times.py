@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from ..engine.duckdb import DuckDBSession
 from ..engine.failures import failure
+from ..engine.session import DuckDBSession
 from .owned import Owned
 from .parse import Node, Splice, Statement, match_at, nodes
 

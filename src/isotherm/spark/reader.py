@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..cost.prices import PriceBook
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..engine.sql import quote, text
 from ..model.dataset import Dataset
 from ..model.errors import IsothermError, QueryError, StorageError

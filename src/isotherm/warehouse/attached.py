@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from ..engine.base import Row
-from ..engine.duckdb import DuckDBEngine, DuckDBSession
+from ..engine.duckdb import DuckDBEngine
 from ..engine.failures import Failure, failure, words
 from ..engine.filters import GROUP_ROWS
+from ..engine.session import DuckDBSession
 from ..engine.sql import listed, quote, text
 from ..model.clock import INTEGER_TYPES
 from ..model.correction import NewValues

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import duckdb
 
-from ..engine.duckdb import DuckDBEngine, DuckDBSession
+from ..engine.duckdb import DuckDBEngine
+from ..engine.session import DuckDBSession
 from ..engine.sql import quote
 from ..model.dataset import TableName
 from ..model.errors import SchemaError, StorageError

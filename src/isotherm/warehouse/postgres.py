@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..engine.connecting import connecting
-from ..engine.duckdb import DuckDBEngine, DuckDBSession
+from ..engine.duckdb import DuckDBEngine
+from ..engine.session import DuckDBSession
 from ..model.dataset import TableName
 from ..model.period import Period
 from . import partitions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..engine.base import Row
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..engine.sql import text
 from ..model.errors import StorageError
 from .attached import translated

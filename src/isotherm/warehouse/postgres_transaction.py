@@ -8,7 +8,7 @@ from typing import cast
 
 import duckdb
 
-from ..engine.duckdb import DuckDBSession
+from ..engine.session import DuckDBSession
 from ..engine.sql import listed, quote, text
 from ..model.correction import NewValues
 from ..model.dataset import TableName
