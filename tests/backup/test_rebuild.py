@@ -32,7 +32,10 @@ CONTROL = [
     *("settings", "datasets", "parts", "pins", "requests", "removals", "loads", "loaded_periods"),
     *("quarantine", "tags", "holds", "erasures", "forgotten"),
 ]
-"""The tables that come back row for row; intents and the journal go on."""
+"""The tables that come back row for row; intents and the journal go on.
+
+What an object's rows were hashed to is in no copy.
+"""
 
 
 @pytest.fixture(params=["duckdb", *in_turn(["postgres", "duckdb on moto", "postgres on rgw"], 3)])
@@ -62,11 +65,14 @@ def rich(lake: Lake, folder: Path) -> Lake:
     return lake
 
 
+_TOLD = "SELECT COLUMNS(c -> c <> 'hashed')"
+
+
 def control(lake: Lake) -> dict[str, list[str]]:
     """Return every row of control, as text."""
     with lake.warehouse.snapshot() as tx:
         return {
-            name: sorted(str(row) for row in tx.execute(f"SELECT * FROM isotherm.{name}"))
+            name: sorted(str(row) for row in tx.execute(f"{_TOLD} FROM isotherm.{name}"))
             for name in CONTROL
         }
 

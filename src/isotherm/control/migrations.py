@@ -101,6 +101,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE isotherm.holds ADD COLUMN renames VARCHAR",
         "ALTER TABLE isotherm.erasures ADD COLUMN renames VARCHAR",
     ),
+    (
+        # What the rows of an object were hashed to when it was read back, and by which engine.
+        "ALTER TABLE isotherm.parts ADD COLUMN hashed VARCHAR",
+    ),
 )
 
 _SCHEMAS = (

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..engine.base import Row
-from ..model.part import Location, Part
+from ..model.part import Hashed, Location, Part
 from ..model.period import Period
 from ..model.tier import TIERS
 from ..warehouse.base import Transaction
 
 _COLUMNS = (
     "id, dataset, period, tier, place, key, rows, bytes, sha256, created_at, "
-    "restored_place, restored_key, restored_until"
+    "restored_place, restored_key, restored_until, hashed"
 )
 
 
@@ -114,7 +114,7 @@ def add(tx: Transaction, parts: Iterable[Part]) -> None:
     for part in parts:
         restored = part.restored
         tx.execute(
-            "INSERT INTO isotherm.parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO isotherm.parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 part.id,
                 part.dataset,
@@ -129,6 +129,7 @@ def add(tx: Transaction, parts: Iterable[Part]) -> None:
                 restored.tier if restored else None,
                 restored.key if restored else None,
                 part.restored_until,
+                str(part.hashed) if part.hashed else None,
             ],
         )
 
@@ -153,4 +154,5 @@ def _part(row: Row) -> Part:
         created_at=row[9],
         restored=restored,
         restored_until=row[12],
+        hashed=Hashed.parse(row[13]) if row[13] else None,
     )

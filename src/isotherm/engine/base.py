@@ -12,6 +12,36 @@ from ..model.schema import Column
 Row = tuple[Any, ...]
 
 
+class Tally(Protocol):
+    """Counts and hashes some of the rows that a statement works on.
+
+    Attributes:
+        session: Which knows how.
+        found: What was counted, by a number that each row has.
+
+    """
+
+    @property
+    def session(self) -> Session:
+        """The session that has to run the statement."""
+        ...
+
+    @property
+    def found(self) -> Mapping[int, Digest]:
+        """What was counted, by the number that each row has."""
+        ...
+
+    def counted(self, columns: Sequence[str], by: str) -> str:
+        """Return the expression that counts a row, and has the value of `by`.
+
+        Args:
+            columns: The expressions that make up a row.
+            by: That of its number, a small one.
+
+        """
+        ...
+
+
 class Session(Protocol):
     """A connection to the engine, with its own transaction.
 
@@ -62,6 +92,22 @@ class Session(Protocol):
             by: The expression of the value.
 
         """
+        ...
+
+    def hashes_of(self, columns: Mapping[int, Column]) -> str:
+        """Return what tells digests apart that cannot be compared.
+
+        Args:
+            columns: Of the rows, in their order, by field id.
+
+        Returns:
+            The same word for the same engine, and columns of the same ids and types.
+
+        """
+        ...
+
+    def tally(self) -> AbstractContextManager[Tally]:
+        """Open a session beside this one that counts and hashes rows while a statement runs."""
         ...
 
     def parquet(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -17,7 +20,8 @@ from ..model.schema import Column
 from . import filters
 from .base import Row
 from .failures import Failure, failure
-from .sql import quote, text, with_values
+from .sql import quote, row_hash, text, with_values
+from .tally import DuckDBTally
 
 _ROW = f"row_{uuid.uuid4().hex}"
 
@@ -128,14 +132,29 @@ class DuckDBSession:
 
     def digests(self, columns: Sequence[str], source: str, by: str) -> dict[Any, Digest]:
         """Count and hash rows, whatever their order, by a value that each of them has."""
-        row = ", ".join(f"c{number} := {column}" for number, column in enumerate(columns))
         rows = self.execute(
             "SELECT value_, system.main.count(*), system.main.sum(hashed::HUGEINT), "
             "system.main.bit_xor(hashed) FROM "
-            f"(SELECT system.main.hash(system.main.struct_pack({row})) AS hashed, {by} AS value_ "
-            f"FROM {source}) GROUP BY value_"
+            f"(SELECT {row_hash(columns)} AS hashed, {by} AS value_ FROM {source}) GROUP BY value_"
         )
         return {value: Digest(int(n), int(total), int(xor)) for value, n, total, xor in rows}
+
+    def hashes_of(self, columns: Mapping[int, Column]) -> str:
+        """Return what tells digests apart that cannot be compared: by the engine's version."""
+        types = [[id_, column.type] for id_, column in columns.items()]
+        said = json.dumps([duckdb.__version__, sys.byteorder, types])
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @contextmanager
+    def tally(self) -> Iterator[DuckDBTally]:
+        """Open a session beside this one that counts and hashes rows while a statement runs."""
+        beside = self.beside()  # a transaction that is open would not find the function
+        try:
+            tally = DuckDBTally(beside)
+            with tally.known():
+                yield tally
+        finally:
+            beside.close()
 
     def parquet(
         self,

@@ -73,6 +73,17 @@ _LAST = datetime(9999, 12, 31)
 """DuckDB takes Python's last days for infinity."""
 
 
+def row_hash(columns: Iterable[str]) -> str:
+    """Return the expression of a row's hash, 64 bits.
+
+    Args:
+        columns: The expressions that make up the row.
+
+    """
+    row = ", ".join(f"c{number} := {column}" for number, column in enumerate(columns))
+    return f"system.main.hash(system.main.struct_pack({row}))"
+
+
 def listed(names: Iterable[str]) -> str:
     """Quote identifiers, separated by commas."""
     return ", ".join(quote(name) for name in names)

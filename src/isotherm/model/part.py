@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -29,8 +29,8 @@ class Location:
 class Digest:
     """The count and the order-free content hash of some rows.
 
-    The hash is only ever compared within one version of the engine; what is kept for longer is an
-    object's SHA-256.
+    The hash is only ever compared with one that the same engine made of the same columns: see
+    `Hashed`, by which it is kept. What proves an object is its SHA-256.
     """
 
     rows: int
@@ -40,9 +40,36 @@ class Digest:
     def __add__(self, other: Digest) -> Digest:
         return Digest(self.rows + other.rows, self.sum + other.sum, self.xor ^ other.xor)
 
+    def __sub__(self, other: Digest) -> Digest:
+        """Return what is left without some of the rows."""
+        return Digest(self.rows - other.rows, self.sum - other.sum, self.xor ^ other.xor)
+
 
 NOTHING = Digest(0, 0, 0)
 """Of no rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What an object's rows were hashed to when it was read back.
+
+    Attributes:
+        by: Which engine hashed them, and which columns: see `Session.hashes_of`.
+
+    """
+
+    by: str
+    sum: int
+    xor: int
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.sum} {self.xor}"
+
+    @classmethod
+    def parse(cls, said: str) -> Hashed:
+        """Read what `str` has written."""
+        by, total, xor = said.split(" ")
+        return cls(by, int(total), int(xor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +83,7 @@ class Part:
         created_at: When the object entered its tier, UTC.
         restored: The readable copy of an archived object, where there is one.
         restored_until: Until when that copy may be read, UTC.
+        hashed: What its rows were hashed to; None if nobody has written that down.
 
     """
 
@@ -70,6 +98,17 @@ class Part:
     created_at: datetime
     restored: Location | None = None
     restored_until: datetime | None = None
+    hashed: Hashed | None = None
+
+    def with_digest(self, digest: Digest, by: str) -> Part:
+        """Return the part with the digest of its rows, as it was read back."""
+        return replace(self, hashed=Hashed(by, digest.sum, digest.xor))
+
+    def digest(self, by: str) -> Digest | None:
+        """Return the digest of its rows; None if it is not known, or not `by` that engine."""
+        if self.hashed is None or self.hashed.by != by:
+            return None
+        return Digest(self.rows, self.hashed.sum, self.hashed.xor)
 
     def readable_at(self, now: datetime) -> bool:
         """Say whether a query that begins `now` may read the part."""

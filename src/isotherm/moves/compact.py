@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,13 +20,13 @@ class _Merged:
     """What has become one object.
 
     Attributes:
-        columns: Of the new object, as a select list.
+        columns: Of the new object, by field id.
         there: What the old ones have.
 
     """
 
     new: Part
-    columns: str
+    columns: Mapping[int, Column]
     there: Digest
 
 
@@ -74,14 +74,18 @@ class Compact(Act):
 
         """
         session, storage = self.tx.session, self.ports.storage
+        new = []
         for item in self._merged:
             source = session.parquet([storage.url(item.new.location)])
-            if session.digest(f"SELECT {item.columns} FROM {source}") != item.there:
+            own = listed(column.name for column in item.columns.values())
+            if session.digest(f"SELECT {own} FROM {source}") != item.there:
                 raise VerifyError(
                     f"object {item.new.location} has not the rows of those that it replaces",
                     hint="Nothing was changed. Run the same command again.",
                 )
             storage.settle(item.new.location)
+            new.append(item.new.with_digest(item.there, session.hashes_of(item.columns)))
+        self.change = replace(self.change, add=tuple(new))
 
     def _target(self, period: Period) -> Location:
         return self.new_location(self.move.target.name, period, 0)
@@ -113,8 +117,7 @@ class Compact(Act):
                 hint="Nothing was changed. Put them back from a backup, then try again.",
             )
         new = self._published(period, parts, rows)
-        own = listed(column.name for column in columns.values())
-        return _Merged(new, own, session.digest(source))
+        return _Merged(new, columns, session.digest(source))
 
     def _published(self, period: Period, parts: Sequence[Part], rows: int) -> Part:
         storage, target = self.ports.storage, self._target(period)

@@ -111,7 +111,9 @@ class Erase(Act):
     def verify(self) -> None:
         """Read the new objects back: they have the rows of the old ones that are not theirs."""
         if self._looked:
-            each(self.tx.session, self._rewriting.verify, self._looked)
+            self._looked = tuple(each(self.tx.session, self._rewriting.verify, self._looked))
+            new = tuple(item.new for item in self._looked if item.new)
+            self.change = replace(self.change, add=new)
 
     def check_table(self) -> None:
         """Check that nothing else happens with what is done to the warehouse's rows."""

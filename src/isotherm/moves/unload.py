@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 from ..catalog.iceberg import lost
 from ..control import pins
@@ -16,6 +18,7 @@ from ..model.drift import check_drift
 from ..model.errors import ConflictError, SchemaError, VerifyError
 from ..model.part import NOTHING, Digest, Location, Part
 from ..model.period import Period
+from ..model.schema import Column
 from ..model.tier import STANDARD
 from ..warehouse.base import Transaction
 from .base import Act, Change, selected
@@ -23,6 +26,9 @@ from .base import Act, Change, selected
 
 class Unload(Act):
     """Copies each period to one object, or several; `append` does the same for late rows."""
+
+    _written: Mapping[int, Column] = MappingProxyType({})
+    """The columns of its objects, by field id."""
 
     @property
     def _pieces(self) -> Iterator[tuple[Period, int]]:
@@ -57,6 +63,7 @@ class Unload(Act):
         self.tx.mark(self.dataset.table)
         self.tx.check_deletable(self.dataset.table)
         field_ids = self._field_ids()  # a type that cannot be kept is refused by this
+        self._written = {field_ids[column.name]: column for column in self.cold}
         self.tx.take(self.dataset.table, self.condition(), self.move.rows)
         check_casts(self)
         many = self._many * len(self.move.periods)
@@ -79,12 +86,15 @@ class Unload(Act):
 
         The fence holds the hash against the warehouse's rows when nobody can change them any more.
         """
-        parts = self.change.add
+        parts, hashed = self.change.add, []
+        by = self.tx.session.hashes_of(self._written)
         for part, cold in zip(parts, each(self.tx.session, self._digest, parts), strict=True):
             self._cold[part.period] = self._cold.get(part.period, NOTHING) + cold
             if cold.rows != part.rows:
                 raise self._unequal(part, f"{cold.rows} rows against {part.rows}")
             self.moved += cold
+            hashed.append(part.with_digest(cold, by))
+        self.change = replace(self.change, add=tuple(hashed))
         with behind(self.ports.storage.settle, len(parts), stop=self.given_up) as settle:
             for part in parts:  # once in an archive, nothing can be read back
                 settle(part.location)
