@@ -96,7 +96,7 @@ def _pretend(lake: Lake, many: int, unit: Unit) -> None:
             "INSERT INTO isotherm.parts SELECT md5('pretended ' || i), dataset, "
             f"strftime(TIMESTAMP '{START}' - to_{unit.value}s((i + 1)::INTEGER), ?), tier, place, "
             "'trips/pretended/' || i || '.parquet', rows, bytes, sha256(i::VARCHAR), created_at, "
-            "NULL, NULL, NULL "
+            "NULL, NULL, NULL, NULL "
             "FROM range(?) r(i), (SELECT * FROM isotherm.parts ORDER BY period LIMIT 1)",
             [form, many],
         )

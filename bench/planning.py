@@ -97,7 +97,8 @@ def _make(place: Path, partitions: int, datasets: int) -> tuple[float, float, in
         tx.execute(
             "INSERT INTO isotherm.parts SELECT md5(i::VARCHAR), 'd' || (i // ?), "
             "strftime(day, '%Y-%m-%d'), tier, tier, 'd' || (i // ?) || '/' || i || '.parquet', "
-            "100000 + i % 7, 5000000 + i % 1000, sha256(i::VARCHAR), day, NULL, NULL, NULL FROM ("
+            "100000 + i % 7, 5000000 + i % 1000, sha256(i::VARCHAR), day, NULL, NULL, NULL, NULL "
+            "FROM ("
             # Of every 140, one has come of age.
             "SELECT i, age, TIMESTAMP '2026-06-01' - to_days(31 + age) AS day, CASE "
             "WHEN i % 100 = 0 AND age >= 269 THEN 'STANDARD' WHEN age < 269 THEN 'STANDARD' "

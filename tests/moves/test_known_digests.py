@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import duckdb
@@ -10,13 +12,15 @@ import pytest
 
 import isotherm
 from ageing import Clock, age, ids, untidy
-from conftest import MakeLake, run_sql
+from conftest import MakeLake, lake_at, run_sql
 from isotherm.control import parts
+from isotherm.engine.tally import DuckDBTally
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed
 from isotherm.model.part import Part
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
+from isotherm.moves import erase
 from isotherm.moves.applying import Watch
 from isotherm.moves.rewriting import Rewriting
 from isotherm.opening import rebuild_lake
@@ -24,6 +28,7 @@ from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from isotherm.storage.folder import FolderStorage
 from riders import NOW, THREE, about_riders, finish
+from turns import in_turn
 
 WARM = about_riders(STANDARD="6 months")
 TABLE = (
@@ -40,8 +45,16 @@ UNKNOWN: dict[str, str] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def they_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erase, "FEW", 1)  # as one row in ten is not
+
+
 def make(make_lake: MakeLake, config: str = WARM) -> Lake:
-    lake = make_lake(config, clock=Clock(NOW))
+    return made(make_lake(config, clock=Clock(NOW)))
+
+
+def made(lake: Lake) -> Lake:
     run_sql(lake, TABLE)
     lake.erasing.new_key()
     age(lake)
@@ -77,10 +90,11 @@ def read_otherwise(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("where", ["duckdb", *in_turn(["postgres", "duckdb on moto"], 2)])
 def test_every_move_that_writes_an_object_keeps_its_digest(
-    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = make(make_lake)
+    lake = made(lake_at(request, where, WARM, clock=Clock(NOW)))
     assert len(parts_of(lake)) > 1
     check_known(lake)
     before = {part.id for part in parts_of(lake)}
@@ -130,6 +144,7 @@ WRONG: dict[str, str] = {
     "WHERE id = 4",
     "another value": "SELECT * REPLACE (CASE WHEN id = 4 THEN 'x' ELSE email END AS email) "
     "FROM rows",
+    "their rows alone": "SELECT * REPLACE (3 AS rider_id) FROM rows",
     "no rows": "SELECT * FROM rows WHERE false",
 }
 
@@ -261,6 +276,74 @@ def test_no_copy_tells_what_rows_were_hashed_to_and_a_rebuilt_lake_goes_on(
         finish(found)
         assert ids(found) == OTHERS
         check_known(found)
+
+
+def test_a_wrong_count_is_not_believed(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make(make_lake)
+    count = DuckDBTally._count
+
+    def twice(tally: DuckDBTally, by: int, hashed: int) -> int:
+        count(tally, by, hashed)
+        return count(tally, by, hashed)
+
+    monkeypatch.setattr(DuckDBTally, "_count", twice)
+    read = read_otherwise(monkeypatch)
+    erased = finish(lake)
+    assert read
+    said = json.loads(erased.request.certificate or "")
+    assert sum(item["rows"] for item in said["removed"]) == len(EVERY) - len(OTHERS)
+    assert ids(lake) == OTHERS
+    check_known(lake)
+
+
+def test_ctrl_c_while_rows_are_counted_ends_the_erasure_which_goes_on_later(
+    make_lake: MakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make(make_lake, WARM.replace("6 months", "16 months"))  # one object
+    assert len(parts_of(lake)) == 1
+    count, sent = DuckDBTally._count, []
+
+    def interrupted(tally: DuckDBTally, by: int, hashed: int) -> int:
+        if not sent:
+            sent.append(True)
+            os.kill(os.getpid(), signal.SIGINT)
+        return count(tally, by, hashed)
+
+    monkeypatch.setattr(DuckDBTally, "_count", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lake.erasing.run("DSR")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ids(lake) == EVERY
+    finish(lake)
+    assert ids(lake) == OTHERS
+    assert not untidy(lake)
+
+
+@pytest.mark.parametrize(
+    ("altered", "twice"),
+    [
+        ("ALTER TABLE trips ADD COLUMN fare DOUBLE", False),
+        ("ALTER TABLE trips ALTER id TYPE BIGINT", True),
+    ],
+)
+def test_columns_that_came_or_changed_since(
+    make_lake: MakeLake, altered: str, twice: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = make(make_lake)
+    run_sql(lake, altered)
+    run_sql(lake, "INSERT INTO trips (pickup, id, rider_id) VALUES ('2018-06-01', 99, 5)")
+    age(lake)
+    read = read_otherwise(monkeypatch)
+    finish(lake)
+    assert bool(read) == twice
+    assert ids(lake) == [*OTHERS, 99]
+    check_known(lake)
+    assert not lake.audit(share=1.0).findings
 
 
 def test_the_engine_forgets_what_counted(make_lake: MakeLake) -> None:

@@ -114,7 +114,7 @@ def add(tx: Transaction, parts: Iterable[Part]) -> None:
     for part in parts:
         restored = part.restored
         tx.execute(
-            "INSERT INTO isotherm.parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO isotherm.parts ({_COLUMNS}) VALUES ({', '.join('?' * 14)})",
             [
                 part.id,
                 part.dataset,

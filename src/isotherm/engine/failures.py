@@ -71,7 +71,7 @@ DAMAGE = (Failure.UNREADABLE, Failure.OTHER)
 """What a file that is not as it should be leads to."""
 
 
-def failure(error: BaseException) -> Failure | None:
+def failure(error: BaseException | None) -> Failure | None:
     """Say what an error means; None if the engine did not raise it."""
     if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
         return Failure.STOPPED

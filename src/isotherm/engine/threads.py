@@ -16,8 +16,8 @@ AT_ONCE = 2
 """A move's statements: the engine keeps all cores busy with one, a second one fills the gaps."""
 
 IN_TURN = BoundedSemaphore(max(1, (os.cpu_count() or 1) // 4))
-"""Taken by who reads and writes whole objects of this machine: a statement that keeps all cores
-busy is a tenth quicker alone than beside another, for which it would lose the cores' caches."""
+"""Taken by who writes objects of this machine anew: a statement that keeps all cores busy is a
+tenth quicker alone than beside another, for which it would lose the cores' caches."""
 
 WAITING = 8
 """So many requests to a store at a time: most of each is waiting, for the network or a disk."""
@@ -44,8 +44,8 @@ def each(
         session: The sessions are opened beside it; they see nothing of its transaction.
 
     """
-    if len(items) <= 1:
-        return [work(session, item) for item in items]
+    if not items:
+        return []
     sessions = [session.beside() for _ in range(min(at_once, len(items)))]
     free: SimpleQueue[Session] = SimpleQueue()
     for one in sessions:

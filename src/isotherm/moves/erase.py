@@ -27,6 +27,9 @@ from .base import Act, Change, leaving
 from .rewriting import Looked, Rewriting, Target
 from .unload import delete_moved
 
+FEW = 50
+"""One row of so many is."""
+
 
 class Erase(Act):
     """Takes people's rows out of the warehouse, or out of the objects of its periods.
@@ -204,6 +207,7 @@ class Erase(Act):
             self.columns,
             self.catalogued,
             self.ports.clock(),
+            len(self.sources) <= self.move.rows <= sum(part.rows for part in self.sources) / FEW,
         )
 
     def _target(self, part: Part, number: int) -> Location:

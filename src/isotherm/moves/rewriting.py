@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ..control.erasures import Erasure
 from ..engine.base import Session
+from ..engine.failures import DAMAGE, failure
 from ..engine.matching import Kept, held, kept_as, sought
 from ..engine.sql import listed, quote, text
 from ..engine.threads import IN_TURN
@@ -99,6 +100,8 @@ class Rewriting:
         table: The columns of the dataset's table.
         catalogued: The columns of the dataset's Iceberg table, by field id.
         now: When new objects come into being, UTC.
+        are_few: Whether about each object has rows of theirs, and few: then they can be counted by
+            the copy itself, at some microseconds a row.
 
     """
 
@@ -111,6 +114,7 @@ class Rewriting:
     table: Sequence[Column]
     catalogued: Mapping[int, Column]
     now: datetime
+    are_few: bool
 
     def rewrite(self, session: Session, part: Part, target: Target) -> Looked:
         """Look into an object, and write it anew where it has rows of theirs.
@@ -122,12 +126,12 @@ class Rewriting:
         try:
             reading = self._reading(session, part)
             whole = part.digest(session.hashes_of(reading.known))
-            # Restored ones were not searched yet: most have nothing of theirs.
-            if whole is None or self.request.changes or part.restored:
+            if whole is None or self.request.changes or not self.are_few:
                 return self._searched(session, part, reading, target)
             return self._told(session, part, reading, target, whole)
-        except Exception:
-            verify_objects(self.storage, [part])  # a damaged one is named as what failed
+        except Exception as error:
+            if failure(error) in DAMAGE or failure(error.__cause__) in DAMAGE:
+                verify_objects(self.storage, [part])  # a damaged one is named as what failed
             raise
 
     def verify(self, session: Session, looked: Looked) -> Looked:
@@ -156,7 +160,7 @@ class Rewriting:
         return replace(looked, new=new.with_digest(made, by))
 
     def _searched(self, session: Session, part: Part, reading: Reading, target: Target) -> Looked:
-        """Rewrite an object of which nothing is known: it is read once more, before."""
+        """Rewrite an object that is searched first: it is read twice."""
         verify_objects(self.storage, [part])  # a damaged one is neither searched nor written anew
         found = self._found(session, reading)
         gone, kept = (found.get(which, NOTHING).rows for which in (GOES, KEPT))
@@ -165,7 +169,10 @@ class Rewriting:
         stays = "TRUE" if self.request.changes else f"NOT {_goes(reading)}"
         rows = self._copy(session, reading, stays, target)
         if rows != self._rows_left(part, gone):
-            raise _other_rows(part)
+            raise VerifyError(
+                f"object {part.location} has not the {part.rows} rows that were recorded",
+                hint="Nothing was changed. Put the object back from a backup, then try again.",
+            )
         new = self._published(part, target, rows)
         return Looked(part, gone, kept, new, reading, self._stay(found))
 
@@ -174,7 +181,7 @@ class Rewriting:
     ) -> Looked:
         """Rewrite an object whose digest is known, and have the copy tell that of what goes.
 
-        It is read once. That the old one was whole is seen by the new one's digest, too.
+        It is read once. That the old one was whole is seen by the digest of the new one.
         """
         with session.tally() as tally:
             whose = f"CASE WHEN {reading.kept} THEN {KEPT} ELSE {GOES} END"
@@ -183,8 +190,9 @@ class Rewriting:
             rows = self._copy(tally.session, reading, stays, target)
         gone, kept = (tally.found.get(which, NOTHING) for which in (GOES, KEPT))
         if rows != self._rows_left(part, gone.rows):
-            raise _other_rows(part)
-        if not rows or not gone.rows:
+            return self._searched(session, part, reading, target)
+        if not rows or not gone.rows:  # there is no new one that could tell
+            verify_objects(self.storage, [part])
             self.storage.remove(target.location)
             return Looked(part, gone.rows, kept.rows)
         new = self._published(part, target, rows)
@@ -315,10 +323,3 @@ class Rewriting:
 def _goes(reading: Reading) -> str:
     """Return the condition of rows that are theirs and held by nobody; never NULL."""
     return f"coalesce({reading.theirs} AND NOT {reading.kept}, FALSE)"
-
-
-def _other_rows(part: Part) -> VerifyError:
-    return VerifyError(
-        f"object {part.location} has not the {part.rows} rows that were recorded",
-        hint="Nothing was changed. Put the object back from a backup, then try again.",
-    )
