@@ -190,6 +190,7 @@ class Rewriting:
             rows = self._copy(tally.session, reading, stays, target)
         gone, kept = (tally.found.get(which, NOTHING) for which in (GOES, KEPT))
         if rows != self._rows_left(part, gone.rows):
+            self.storage.remove(target.location)
             return self._searched(session, part, reading, target)
         if not rows or not gone.rows:  # there is no new one that could tell
             verify_objects(self.storage, [part])
