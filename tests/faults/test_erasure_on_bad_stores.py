@@ -17,6 +17,7 @@ from conftest import MakeLake, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, StorageError
 from isotherm.storage.folder import FolderStorage
+from turns import in_turn
 
 PLACES = {"warm": WARM, "archive": ARCHIVE}
 TWO_MONTHS = TABLE.replace("range(200)", "range(80)")
@@ -145,7 +146,7 @@ def write_other_rows(path: Path, other: Path) -> None:
 DAMAGES = [delete, truncate, flip_a_bit, exchange, write_other_rows]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", in_turn(DAMAGES, 2))
 @pytest.mark.parametrize("place", PLACES)
 def test_nobody_is_forgotten_by_way_of_a_damaged_object(
     make_lake: MakeLake, place: str, damage: Callable[[Path, Path], None]

@@ -163,7 +163,7 @@ def read_only(*args: object, **named: object) -> None:
 @pytest.mark.parametrize(
     ("failure", "says"), [(no_space, "[Nn]o space left"), (read_only, "Read-only file system")]
 )
-@pytest.mark.parametrize("change", ["unload", *CHANGES])
+@pytest.mark.parametrize("change", in_turn(["unload", *CHANGES], 2))
 def test_a_store_that_takes_nothing_more_loses_nothing(
     make_lake: MakeLake,
     change: str,

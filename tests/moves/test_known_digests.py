@@ -90,7 +90,7 @@ def read_otherwise(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("where", ["duckdb", *in_turn(["postgres", "duckdb on moto"], 2)])
+@pytest.mark.parametrize("where", in_turn(["duckdb", "postgres", "duckdb on moto"], 3))
 def test_every_move_that_writes_an_object_keeps_its_digest(
     request: pytest.FixtureRequest, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,11 +166,14 @@ def path_of(lake: Lake, part: Part) -> Path:
 
 @pytest.mark.parametrize(
     ("which", "wrong"),
-    [
-        *(("the new one", wrong) for wrong in WRONG),
-        # In one without rows nobody is found, so that it is left as it is: see `audit`.
-        *(("the old one", wrong) for wrong in WRONG if wrong != "no rows"),
-    ],
+    in_turn(
+        [
+            *(("the new one", wrong) for wrong in WRONG),
+            # In one without rows nobody is found, so that it is left as it is: see `audit`.
+            *(("the old one", wrong) for wrong in WRONG if wrong != "no rows"),
+        ],
+        2,
+    ),
 )
 def test_an_object_that_is_another_is_found_before_anything_is_changed(
     make_lake: MakeLake, which: str, wrong: str
