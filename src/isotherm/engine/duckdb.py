@@ -49,9 +49,7 @@ class DuckDBEngine:
     """An in-memory DuckDB instance to which databases are attached.
 
     Sessions come from `session()`; they share what is attached, not their transactions.
-
-    Attributes:
-        is_bounded: Whether all sessions have to do with little memory now.
+    Its own connection takes one statement at a time, from whichever thread.
 
     """
 
@@ -73,7 +71,7 @@ class DuckDBEngine:
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
         self._access: Access | None = None
-        self.is_bounded = False
+        self._bounds = 0
 
     def session(self) -> DuckDBSession:
         """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
@@ -88,7 +86,7 @@ class DuckDBEngine:
         """
         mode = " (READ_ONLY)" if read_only else ""
         try:
-            self._root.execute(f"ATTACH {text(str(path))} AS {quote(alias)}{mode}")
+            self._run(f"ATTACH {text(str(path))} AS {quote(alias)}{mode}")
         except (duckdb.IOException, duckdb.BinderException) as error:
             raise _busy(path, error) from error
 
@@ -109,12 +107,10 @@ class DuckDBEngine:
         if server.password is not None:
             secret = quote(f"of_{alias}")
             password = text(server.password)
-            self._root.execute(
-                f"CREATE OR REPLACE SECRET {secret} (TYPE postgres, PASSWORD {password})"
-            )
+            self._run(f"CREATE OR REPLACE SECRET {secret} (TYPE postgres, PASSWORD {password})")
             mode += f", SECRET {secret}"
         try:
-            self._root.execute(f"ATTACH {text(server.conninfo)} AS {quote(alias)} ({mode})")
+            self._run(f"ATTACH {text(server.conninfo)} AS {quote(alias)} ({mode})")
         except duckdb.Error as error:
             raise _unreachable(server.where, error) from None
 
@@ -153,39 +149,52 @@ class DuckDBEngine:
                 "USE_SSL": str(host[0] == "https").lower(),
             }
         listed = ", ".join(f"{name} {text(value)}" for name, value in options.items())
-        self._root.execute(f"CREATE OR REPLACE SECRET isotherm_store (TYPE s3, {listed})")
+        self._run(f"CREATE OR REPLACE SECRET isotherm_store (TYPE s3, {listed})")
         self._access = access
 
     @contextmanager
     def bounded(self, memory: int) -> Iterator[None]:
-        """Bound the memory of all sessions for a while.
+        """Bound the memory of all sessions for a while; of several bounds at once, the first holds.
 
         Args:
             memory: Bytes, beside those of the tables that are in memory already.
 
         """
-        tables = self._root.execute(TABLE_BYTES).fetchall()[0][0]
-        self._root.execute(f"SET memory_limit = '{memory + int(tables)}B'")
-        self.is_bounded = True
+        with self._lock:
+            if not self._bounds:
+                tables = self._root.execute(TABLE_BYTES).fetchall()[0][0]
+                self._root.execute(f"SET memory_limit = '{memory + int(tables)}B'")
+            self._bounds += 1
         try:
             yield
         finally:
-            self.is_bounded = False
-            self._root.execute("RESET memory_limit")
+            with self._lock:
+                self._bounds -= 1
+                if not self._bounds:
+                    self._root.execute("RESET memory_limit")
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether all sessions have to do with little memory now."""
+        return self._bounds > 0
 
     def sort_whole(self) -> None:
         """Have all sessions sort all rows where they are asked for the first few, from now on."""
-        self._root.execute("SET disabled_optimizers = 'top_n'")
+        self._run("SET disabled_optimizers = 'top_n'")
 
     def confine(self, urls: Iterable[str]) -> None:
         """Let no session reach files but those below some URLs; this cannot be undone."""
         listed = ", ".join(text(url) for url in urls)
-        self._root.execute(f"SET allowed_directories = [{listed}]")
-        self._root.execute("SET enable_external_access = false")
+        self._run(f"SET allowed_directories = [{listed}]")
+        self._run("SET enable_external_access = false")
 
     def close(self) -> None:
         """Close the instance and give up its files."""
         self._root.close()
+
+    def _run(self, statement: str) -> None:
+        with self._lock:
+            self._root.execute(statement)
 
 
 def _busy(path: Path, error: duckdb.Error) -> IsothermError:
