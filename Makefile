@@ -15,7 +15,7 @@ demo: $(READY)  ## play the whole story on a million generated trips
 	@$(BIN)/isotherm demo
 
 test: $(READY)  ## run the tests; they wait for servers half of the time, so there are more of them than cores
-	@$(if $(QUICK),TMPDIR=$(QUICK)) $(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 1 -rs
+	@$(if $(QUICK),TMPDIR=$(QUICK)) $(BIN)/pytest -n $(WORKERS) --dist loadgroup -rs
 
 test-full: export ISOTHERM_TURN = all
 test-full: test  ## run every test, what else is tried in turn, too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ expire = "12 years"
 
 MakeLake = Callable[..., Lake]
 SLOW = ("faults/test_kill", "faults/test_lost_control", "faults/test_random_walk", "/stories/")
+SHARED_LAKES = ("aged", "plain_aged")
+"""They take seconds to make, and no test changes them: one worker makes each, for all tests."""
 
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -71,6 +74,10 @@ if turns.TURN != "all":
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker ends long after the others."""
     items.sort(key=lambda item: not any(name in item.path.as_posix() for name in SLOW))
+    for item in items:
+        for name in set(getattr(item, "fixturenames", ())).intersection(SHARED_LAKES):
+            given = item.callspec.params.get(name, "") if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(f"{name} {given}"))
 
 
 def pytest_report_header() -> str:
@@ -78,15 +85,15 @@ def pytest_report_header() -> str:
     return f"what is tried in turn: {turns.ENVIRONMENT}={turns.TURN}"
 
 
-@pytest.fixture
-def make_lake(tmp_path: Path) -> Iterator[MakeLake]:
-    """Return a function that sets up a lake by its config and opens it; all are closed after."""
+@contextmanager
+def making(where: Path) -> Iterator[MakeLake]:
+    """Yield a function that sets up a lake by its config and opens it; all are closed after."""
     opened: list[Lake] = []
 
     def make(
         config: str = TRIPS, *, folder: str = ".", warehouse: str = "", **options: object
     ) -> Lake:
-        file = tmp_path / folder / "isotherm.toml"
+        file = where / folder / "isotherm.toml"
         init_lake(file, f'warehouse.url = "{warehouse}"\n{config}' if warehouse else config)
         opened.append(isotherm.open(file, **options))
         return opened[-1]
@@ -94,6 +101,20 @@ def make_lake(tmp_path: Path) -> Iterator[MakeLake]:
     yield make
     for lake in opened:
         lake.close()
+
+
+@pytest.fixture
+def make_lake(tmp_path: Path) -> Iterator[MakeLake]:
+    """Return a function that sets up a lake in the test's own folder."""
+    with making(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeLake]:
+    """Return a function that sets up a lake for all tests of a file that change nothing of it."""
+    with making(tmp_path_factory.mktemp("lakes")) as make:
+        yield make
 
 
 @pytest.fixture

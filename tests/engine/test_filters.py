@@ -13,6 +13,8 @@ from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.engine.filters import GROUP_ROWS, PAGE, Filter
 from isotherm.engine.session import DuckDBSession
 
+pytestmark = pytest.mark.xdist_group("filters")
+
 ROWS = 2 * GROUP_ROWS + 10_000
 TABLE = f"""SELECT i AS id,
     (hash(i) % 1000000)::BIGINT * 3 AS rider,

@@ -17,6 +17,8 @@ from isotherm.model.period import Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy.page import page
 
+pytestmark = pytest.mark.xdist_group("certificate page")
+
 CONFIG = policy(STANDARD="6 months").replace('"pickup"', '"pickup"\nsubject = ["name"]')
 ROWS = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 40) HOUR AS pickup, "
@@ -59,10 +61,10 @@ def read(html: str) -> Reader:
     return found
 
 
-@pytest.fixture
-def proven(make_lake: MakeLake) -> Lake:
+@pytest.fixture(scope="module")
+def proven(make_shared_lake: MakeLake) -> Lake:
     clock = Clock()
-    lake = make_lake(CONFIG, clock=clock)
+    lake = make_shared_lake(CONFIG, clock=clock)
     run_sql(lake, ROWS)
     age(lake)
     lake.erasing.new_key()

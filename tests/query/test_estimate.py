@@ -14,14 +14,20 @@ from isotherm.model.period import Duration, between
 from isotherm.model.tier import TIERS
 from isotherm.query.estimate import Estimate, TierRead
 
+pytestmark = pytest.mark.xdist_group("estimate")
 
-@pytest.fixture
-def lake(make_lake: MakeLake) -> Lake:
+
+def in_four_tiers(make: MakeLake) -> Lake:
     """Return a lake of 18 months in four tiers."""
-    lake = make_lake(clock=Clock())
+    lake = make(clock=Clock())
     run_sql(lake, make_trips())
     lake.apply(lake.plan(even_if_uneconomic=True))
     return lake
+
+
+@pytest.fixture(scope="module")
+def lake(make_shared_lake: MakeLake) -> Lake:
+    return in_four_tiers(make_shared_lake)
 
 
 def cold(found: Estimate) -> list[TierRead]:
@@ -65,7 +71,8 @@ def test_it_says_what_is_archived_and_what_restoring_would_cost(lake: Lake) -> N
     assert [read.periods for read in cold(found)] == ["2018-05"]
 
 
-def test_a_restored_partition_is_read_where_its_copy_lies(lake: Lake) -> None:
+def test_a_restored_partition_is_read_where_its_copy_lies(make_lake: MakeLake) -> None:
+    lake = in_four_tiers(make_lake)
     lake.apply(lake.restore_plan("trips", between("2018-02"), Duration.parse("7d")))
     found = lake.explain_sql("SELECT count(*) FROM trips WHERE pickup::DATE = '2018-02-03'")
     (read,) = cold(found)

@@ -16,6 +16,8 @@ from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.opening import init_lake
 
+pytestmark = pytest.mark.xdist_group("names")
+
 FRESH = "pickup >= '2019-01-01'"
 COUNT = "SELECT count(*), sum(id)::BIGINT FROM {} WHERE " + FRESH
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import duckdb
 import pytest
 
+from isotherm.engine.duckdb import DuckDBEngine
 from isotherm.engine.session import DuckDBSession
 from isotherm.query.parse import one_query
 from isotherm.spark.trust import opaque
@@ -18,9 +18,9 @@ SCALARS = frozenset({"dayofweek", "concat", "abs", "strftime", "epoch", "random"
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[DuckDBSession]:
-    found = DuckDBSession(duckdb.connect())
-    yield found
-    found.close()
+    engine = DuckDBEngine()
+    yield engine.session()
+    engine.close()
 
 
 def asked(session: DuckDBSession, condition: str, rest: str = "") -> str | None:

@@ -66,6 +66,7 @@ class DuckDBEngine:
         self._root = duckdb.connect(config=config)
         self._order = Order()
         self._root.execute("SET preserve_insertion_order = false")
+        self._root.execute("SET GLOBAL TimeZone = 'UTC'")  # no answer hangs on a place
         # An object never changes; one that was written over has another time, and is read anew.
         self._root.execute("SET parquet_metadata_cache = true")
         self._loaded: set[str] = set()
@@ -74,7 +75,7 @@ class DuckDBEngine:
         self._bounds = 0
 
     def session(self) -> DuckDBSession:
-        """Open a session of its own transaction; UTC, so that no answer hangs on a place."""
+        """Open a session of its own transaction."""
         return DuckDBSession(self._root.cursor(), self._order)
 
     def attach(self, path: Path, alias: str, *, read_only: bool) -> None:

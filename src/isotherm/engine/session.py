@@ -50,7 +50,6 @@ class DuckDBSession:
         self._when_closed: Callable[[], None] | None = None
         self._beside: WeakSet[DuckDBSession] = WeakSet()
         self._lock = threading.Lock()
-        self.execute("SET TimeZone = 'UTC'")
 
     def when_closed(self, act: Callable[[], None]) -> None:
         """Have something done when the cursor is given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,7 +65,7 @@ class DuckDBWarehouse(AttachedWarehouse):
         """Open a transaction that cannot write; see `warehouse.base.Warehouse`."""
         before = self.states.now
         with self._reading(self.alias, anew=not control_only) as tx:
-            # Its snapshot is taken: USE has looked into the warehouse.
+            # Its snapshot is taken: entering has looked into the warehouse.
             if before == self.states.now:
                 tx.state = before
             yield tx
@@ -84,7 +84,6 @@ class DuckDBWarehouse(AttachedWarehouse):
             session.close()
 
     def _enter(self, session: DuckDBSession, alias: str, *, anew: bool) -> None:
-        super()._enter(session, alias, anew=anew)
         _builtins_first(session, alias)
 
     def _transaction(self, session: DuckDBSession, alias: str) -> DuckDBTransaction:
@@ -231,10 +230,12 @@ class DuckDBTransaction(AttachedTransaction):
 
 
 def _builtins_first(session: DuckDBSession, alias: str) -> None:
-    """Have a session find the engine's own functions before macros of their names.
+    """Make names the warehouse's, and the engine's own functions come before macros of their names.
 
     What Isotherm asks for means what it means, whatever the warehouse's owner has made; the first
     schema is the one whose database is the session's. Queries have a path of their own.
     """
-    with suppress(duckdb.CatalogException):  # there is no control yet
+    try:
         session.execute(f"SET search_path = '{alias}.isotherm,system.main,{alias}.main'")
+    except duckdb.CatalogException:  # there is no control yet
+        session.execute(f"USE {quote(alias)}")
