@@ -16,6 +16,7 @@ from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError
 from isotherm.model.period import Duration, Period, between
 from isotherm.opening import init_lake
+from turns import in_turn
 
 Rows = list[tuple[object, ...]]
 NOW = datetime(2020, 1, 15)
@@ -110,7 +111,7 @@ def same(one: list[tuple[object, ...]], other: list[tuple[object, ...]]) -> bool
     return Counter(one) == Counter(other)
 
 
-@pytest.fixture(scope="session", params=["TIMESTAMP", "TIMESTAMPTZ", "DATE"])
+@pytest.fixture(scope="session", params=in_turn(["TIMESTAMP", "TIMESTAMPTZ", "DATE"], 3))
 def aged(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Aged]:

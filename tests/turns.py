@@ -2,6 +2,7 @@
 
 Kills at every step, writers between any two, and the longest stories are many times the same.
 `ISOTHERM_TURN=all` tries them all, as before a release; a number repeats the run that has said it.
+Shares of lists that are tried with each other have no common divisor: else some pairs never come.
 """
 
 from __future__ import annotations

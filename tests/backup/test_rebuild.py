@@ -38,7 +38,7 @@ What an object's rows were hashed to is in no copy.
 """
 
 
-@pytest.fixture(params=["duckdb", *in_turn(["postgres", "duckdb on moto", "postgres on rgw"], 3)])
+@pytest.fixture(params=in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4))
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     return rich(lake_at(request, request.param, CONFIG, clock=Clock()), tmp_path)
 

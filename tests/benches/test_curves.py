@@ -14,6 +14,8 @@ from bench import life, months, overhead, page, planning, plots, shapes
 from bench.ratio import Found, Point, Ratio, write
 from bench.sides import Side, Taken, peak
 
+from turns import in_turn
+
 TINY: dict[str, Callable[[Path], Found]] = {
     "life": partial(life.curve, sizes=((1_000, 1),)),
     "months": partial(months.curve, lengths=(4,), rows=100, ends=1),
@@ -44,7 +46,7 @@ class Here(Side):
         self._made.close()
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", in_turn(TINY, 2))
 def test_a_curve_is_measured_and_drawn_and_leaves_nothing(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

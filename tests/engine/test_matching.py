@@ -47,7 +47,7 @@ def expected(session: DuckDBSession, people: list[DataSubject]) -> list[tuple[ob
     ]
 
 
-@pytest.mark.parametrize("many", [1, *in_turn([2, FEW, FEW + 1, 300], 2)])
+@pytest.mark.parametrize("many", [1, *in_turn([2, FEW, FEW + 1, 300], 4)])
 @pytest.mark.parametrize("kept", [TYPED, PLAIN], ids=["typed", "untyped"])
 def test_a_condition_means_the_rows_of_those_it_names(
     session: DuckDBSession, many: int, kept: Kept

@@ -25,6 +25,7 @@ from isotherm.model.errors import AuditError
 from isotherm.model.person import DataSubject
 from isotherm.opening import init_lake, utc_now
 from servers import S3Server, free_port
+from turns import in_turn
 
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
@@ -33,6 +34,7 @@ TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 8) HOUR AS pickup, "
     "i::INTEGER AS id FROM range(200) t(i)"
 )
+
 NEWEST = len(migrations.MIGRATIONS)
 PROCESSES = multiprocessing.get_context("spawn")
 
@@ -51,7 +53,9 @@ def aged(lake: Lake) -> Path:
     return lake.config.file
 
 
-@pytest.mark.parametrize("where", ["duckdb", "postgres", "duckdb on moto", "postgres on rgw"])
+@pytest.mark.parametrize(
+    "where", in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 2)
+)
 def test_of_a_lake_where_all_is_well_every_check_says_so(
     request: pytest.FixtureRequest, where: str, tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ def at_last(lake: Lake) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-3), timedelta(days=366)])
-@pytest.mark.parametrize("when", in_turn([Step.INTENT, Step.COPY, Step.COMMIT, Step.REMOVE], 2))
+@pytest.mark.parametrize("when", in_turn([Step.INTENT, Step.COPY, Step.COMMIT, Step.REMOVE], 4))
 @pytest.mark.parametrize("config", [WARM, ARCHIVE], ids=["warm", "archive"])
 def test_a_clock_that_jumps_in_the_middle_forgets_the_same_people(
     make_lake: MakeLake, config: str, when: Step, jump: timedelta
@@ -231,7 +231,7 @@ def test_a_server_that_ends_at_any_step_of_a_restore_keeps_it_from_nothing(
     assert not untidy(lake)
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", in_turn([False, True], 2))
 def test_a_server_that_ends_while_it_is_proven_gives_one_certificate(
     make_lake: MakeLake, own: PostgresServer, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
     steps = trial.steps()
     commits = [n for n, step in enumerate(steps, start=1) if step == "before commit"]
     others = in_turn(range(1, len(steps) + 1), every)
-    about = in_turn(sorted({*commits, *(n + 1 for n in commits[1:-1])}), 3)
+    about = in_turn(sorted({*commits, *(n + 1 for n in commits[1:-1])}), 5)
     chosen = sorted({*others, *about, commits[1]})  # the first one is its intent's
     found = {
         f"{n} {steps[n - 1]}": trial.kill(n, bool(n % 2), killing.survive_without_control)
@@ -34,13 +34,13 @@ def _tried(trial: Trial, every: int) -> dict[str, list[str]]:
     "story",
     [
         "unload",
-        *in_turn(["append", "retier to the archive", "restore", "reload", "erase", "expire"], 2),
+        *in_turn(["append", "retier to the archive", "restore", "reload", "erase", "expire"], 3),
     ],
 )
 def test_a_move_that_is_killed_while_control_is_lost_is_seen_once(
     story: str, tmp_path: Path
 ) -> None:
-    assert not _tried(Trial(tmp_path / "trial", story), 45)
+    assert not _tried(Trial(tmp_path / "trial", story), 44)
 
 
 @pytest.mark.parametrize("story", ["unload"])

@@ -94,7 +94,7 @@ def reopened(lake: Lake, config: str) -> Lake:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("damage", in_turn([delete, truncate, flip_a_bit, swap], 2))
+@pytest.mark.parametrize("damage", in_turn([delete, truncate, flip_a_bit, swap], 4))
 def test_a_move_names_the_object_that_it_cannot_read_and_moves_the_others(
     make_lake: MakeLake, change: str, damage: Callable[[Path, Path], None]
 ) -> None:
@@ -163,7 +163,7 @@ def read_only(*args: object, **named: object) -> None:
 @pytest.mark.parametrize(
     ("failure", "says"), [(no_space, "[Nn]o space left"), (read_only, "Read-only file system")]
 )
-@pytest.mark.parametrize("change", in_turn(["unload", *CHANGES], 2))
+@pytest.mark.parametrize("change", in_turn(["unload", *CHANGES], 4))
 def test_a_store_that_takes_nothing_more_loses_nothing(
     make_lake: MakeLake,
     change: str,

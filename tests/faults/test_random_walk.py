@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 import stamina
 from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
@@ -31,7 +32,6 @@ from hypothesis.stateful import (
 from walk_rows import POLICIES, WRITES, Group, Kept, Row, Wanted, csv_of, period_of
 from walking import Beside, World
 
-from databases import PostgresServer
 from isotherm.lake import Lake
 from isotherm.model.errors import MovesFailed, RequestError, StalePlanError
 from isotherm.model.period import Duration, Period, Unit, between
@@ -39,7 +39,7 @@ from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Applied, Limits
 from isotherm.plan.batches import apart
 from isotherm.plan.plan import OF_PEOPLE, Kind, Plan
-from turns import TURN
+from turns import TURN, in_turn
 
 A_WALK = 50  # steps with one lake
 STEPS = int(os.environ.get("ISOTHERM_WALK", "0"))
@@ -420,11 +420,11 @@ def walk(url: Any, steps: int) -> None:
         print(*(f"{number:7} {what}" for what, number in MADE.most_common()), sep="\n")
 
 
-def test_a_random_walk_ends_with_every_row_where_it_belongs() -> None:
-    walk(str, 150 if TURN == "all" else 100)
-
-
-def test_a_random_walk_on_postgres_ends_with_every_row_where_it_belongs(
-    postgres: PostgresServer,
+@pytest.mark.parametrize("warehouse", in_turn(["duckdb", "postgres"], 2))
+def test_a_random_walk_ends_with_every_row_where_it_belongs(
+    request: pytest.FixtureRequest, warehouse: str
 ) -> None:
-    walk(postgres.database, 50)
+    if warehouse == "duckdb":
+        walk(str, 150 if TURN == "all" else 100)
+    else:
+        walk(request.getfixturevalue("postgres").database, 50)

@@ -128,7 +128,7 @@ CASES = in_turn(
         for write in WRITES
         for when in WHEN
     ),
-    6,
+    12,
 )
 """Where who writes what, and when."""
 
@@ -221,7 +221,7 @@ KEYED = TABLE.replace(
 )
 
 
-@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("write", in_turn(WRITES, 2))
 def test_a_table_with_a_primary_key_is_fenced_like_any_other(
     make_lake: MakeLake, warehouse: str, write: str
 ) -> None:

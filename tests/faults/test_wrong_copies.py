@@ -13,6 +13,7 @@ from isotherm.moves.applying import Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from isotherm.storage.folder import FolderStorage
+from turns import in_turn
 
 WRONG = {
     "another value": "SELECT pickup, CASE WHEN id = 7 THEN 8 ELSE id END AS id FROM rows",
@@ -64,7 +65,7 @@ MACROS = """
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", in_turn(WRONG, 2))
 def test_rows_stay_in_the_warehouse_when_their_copy_has(
     make_lake: MakeLake, wrong: str, exclusive: bool
 ) -> None:

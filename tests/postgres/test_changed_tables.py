@@ -24,11 +24,12 @@ from overlapping import (
     nothing_is_left_behind,
     once,
 )
+from turns import in_turn
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
-@pytest.mark.parametrize("step", [Step.BEGIN, Step.DELETE])
+@pytest.mark.parametrize("step", in_turn([Step.BEGIN, Step.DELETE], 2))
 @pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "in its turn"])
 @pytest.mark.parametrize(
     "change",
@@ -88,7 +89,7 @@ def test_a_column_that_comes_with_values_before_the_rows_are_deleted_is_moved_to
     nothing_is_left_behind(lake)
 
 
-@pytest.mark.parametrize("step", [Step.VERIFY, Step.BEGIN, Step.DELETE])
+@pytest.mark.parametrize("step", in_turn([Step.VERIFY, Step.BEGIN, Step.DELETE], 3))
 def test_another_table_of_the_same_name_keeps_its_rows(
     make_lake: MakeLake, quiet: PostgresServer, url: str, other: Connection, step: Step
 ) -> None:
@@ -173,7 +174,7 @@ def test_rows_of_another_server_are_not_moved(
 
 
 @pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "in its turn"])
-@pytest.mark.parametrize("step", [Step.VERIFY, Step.DELETE])
+@pytest.mark.parametrize("step", in_turn([Step.VERIFY, Step.DELETE], 2))
 def test_another_schema_of_the_same_name_keeps_its_rows(
     make_lake: MakeLake,
     url: str,

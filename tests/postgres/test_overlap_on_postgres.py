@@ -89,7 +89,7 @@ def test_what_is_written_after_the_copy_is_never_deleted(
 
 
 @pytest.mark.parametrize("commits", [Step.BEGIN, Step.DELETE])
-@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("nested", in_turn([False, True], 2))
 def test_who_is_still_writing_when_rows_are_copied_loses_nothing(
     on_postgres: Lake,
     other: Connection,

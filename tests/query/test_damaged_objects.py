@@ -14,6 +14,7 @@ from isotherm.lake import Lake
 from isotherm.model.errors import SchemaError, StorageError
 from isotherm.model.part import Part
 from isotherm.storage.folder import FolderStorage
+from turns import in_turn
 
 COLD = "SELECT sum(fare), count(DISTINCT tag) FROM trips WHERE pickup >= '2018-05-01'"
 
@@ -55,7 +56,7 @@ def spoil_pages(path: Path) -> None:
     path.write_bytes(raw)
 
 
-DAMAGE = [remove, cut_short, empty, overwrite, spoil_pages]
+DAMAGE = in_turn([remove, cut_short, empty, overwrite, spoil_pages], 3)
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda f: f.__name__)

@@ -12,6 +12,7 @@ from ageing import Clock
 from conftest import TRIPS, MakeLake, run_sql
 from isotherm.lake import Lake
 from isotherm.model.errors import IsothermError, SchemaError
+from turns import in_turn
 
 NOW = datetime(2018, 9, 1)
 MONTH = timedelta(days=31)
@@ -92,13 +93,16 @@ def test_a_column_that_was_born_later_is_null_in_older_rows(table: Table) -> Non
 
 @pytest.mark.parametrize(
     ("before", "after", "value"),
-    [
-        ("INTEGER", "BIGINT", "5000000000 + i"),
-        ("FLOAT", "DOUBLE", "i / 7"),
-        ("DECIMAL(5,2)", "DECIMAL(12,2)", "1234567.25 + i"),
-        ("SMALLINT", "INTEGER", "70000 + i"),
-        ("TINYINT", "BIGINT", "5000000000 + i"),
-    ],
+    in_turn(
+        [
+            ("INTEGER", "BIGINT", "5000000000 + i"),
+            ("FLOAT", "DOUBLE", "i / 7"),
+            ("DECIMAL(5,2)", "DECIMAL(12,2)", "1234567.25 + i"),
+            ("SMALLINT", "INTEGER", "70000 + i"),
+            ("TINYINT", "BIGINT", "5000000000 + i"),
+        ],
+        2,
+    ),
 )
 def test_a_column_may_be_widened(table: Table, before: str, after: str, value: str) -> None:
     table.make(f"i::INTEGER AS id, (i / 3)::{before} AS x")

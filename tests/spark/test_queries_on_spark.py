@@ -239,7 +239,7 @@ READ_OTHERWISE = (
 )
 
 
-@pytest.mark.parametrize("query", in_turn(READ_OTHERWISE, 2))
+@pytest.mark.parametrize("query", in_turn(READ_OTHERWISE, 4))
 def test_what_is_read_otherwise_is_written_otherwise(lake: Lake, engine: str, query: str) -> None:
     text = query.replace("{}", SINCE)
     assert on(lake, engine).sql(text).fetchall() == lake.sql(text).fetchall()

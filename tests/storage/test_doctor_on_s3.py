@@ -103,7 +103,7 @@ def test_where_a_lock_would_keep_an_object_none_is_put(file: Path, server: S3Ser
 ON_RGW = [name for name in ON_CEPH if name != NOT_TRIED]
 
 
-@pytest.mark.parametrize("missing", in_turn(ON_RGW, 3))
+@pytest.mark.parametrize("missing", in_turn(ON_RGW, 5))
 def test_a_permission_that_is_missing_is_named(
     file: Path,
     missing: str,

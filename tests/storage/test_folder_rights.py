@@ -64,7 +64,7 @@ def test_an_audit_and_the_doctor_say_that_they_may_not_read_the_store(closed: Pa
         assert "report it" not in ran.stdout
 
 
-@pytest.mark.parametrize("closed", ["objects", "objects/isotherm.lake"], indirect=True)
+@pytest.mark.parametrize("closed", in_turn(["objects", "objects/isotherm.lake"], 2), indirect=True)
 def test_nothing_is_moved_in_a_store_that_may_not_be_read(closed: Path) -> None:
     ran = run("apply", "--yes")
     assert ran.returncode == STORAGE

@@ -126,7 +126,7 @@ ON_MOTO = ("s3:RestoreObject", "s3:AbortMultipartUpload")
 """What Ceph, which has no archive, never asks for, and what only an upload that fails needs."""
 
 
-@pytest.mark.parametrize("missing", in_turn(ON_CEPH, 3))
+@pytest.mark.parametrize("missing", in_turn(ON_CEPH, 5))
 def test_one_action_less_fails(guarded: Callable[[str], Lake], missing: str) -> None:
     with pytest.raises((IsothermError, AssertionError)):
         live(guarded(missing))
@@ -165,7 +165,7 @@ def guard() -> Iterator[Guard]:
         yield Guard(server, owner)
 
 
-@pytest.mark.parametrize("missing", ["", "s3:RestoreObject"])
+@pytest.mark.parametrize("missing", in_turn(["", "s3:RestoreObject"], 2))
 def test_an_archive_is_restored_by_who_may_restore(
     missing: str,
     guard: Guard,
@@ -212,7 +212,7 @@ def test_keys_that_are_renewed_while_a_lake_is_open_are_used(
     assert tiers_of(lake) == {"2018-03": "GLACIER", "2018-04": "GLACIER", "2018-05": "STANDARD"}
 
 
-@pytest.mark.parametrize("missing", ["", "s3:AbortMultipartUpload"])
+@pytest.mark.parametrize("missing", in_turn(["", "s3:AbortMultipartUpload"], 2))
 def test_the_parts_of_an_upload_that_failed_are_taken_away_by_who_may(
     missing: str,
     guard: Guard,

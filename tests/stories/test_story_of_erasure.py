@@ -27,7 +27,7 @@ def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
 
-@pytest.fixture(params=["duckdb", *in_turn(["postgres", "duckdb on moto", "postgres on rgw"], 3)])
+@pytest.fixture(params=in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4))
 def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
