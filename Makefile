@@ -9,6 +9,9 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 # Where files are synced in no time, if there is room: half of the tests' time is waiting for disks.
 QUICK ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {print $$6}')
 
+# Tests start many processes: each would compile what it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-full servers test-servers check bench bench-full plots lock clean
 
 demo: $(READY)  ## play the whole story on a million generated trips
@@ -57,5 +60,6 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Making the environment in $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip takes one core; some are templates
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
