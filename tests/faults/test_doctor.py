@@ -34,7 +34,6 @@ TABLE = (
     "CREATE TABLE trips AS SELECT TIMESTAMP '2018-03-01' + INTERVAL (i * 8) HOUR AS pickup, "
     "i::INTEGER AS id FROM range(200) t(i)"
 )
-
 NEWEST = len(migrations.MIGRATIONS)
 PROCESSES = multiprocessing.get_context("spawn")
 
