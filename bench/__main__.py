@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -55,31 +56,35 @@ GROUPS: dict[str, tuple[Measure, ...]] = {
     "tpcds": (tpcds.measure,),
 }
 LONG: dict[str, tuple[Measure, ...]] = {
-    "memory": (memory.make, memory.measure),
-    "life-full": (life.measure_full,),
-    "life-s3-full": (life.measure_s3_full,),
-    "months-full": (months.measure_full,),
     "shapes-full": (shapes.measure_full,),
     "shapes-s3-full": (shapes.measure_s3_full,),
     "overhead-full": (overhead.measure_full,),
+    "life-full": (life.measure_full,),
+    "life-s3-full": (life.measure_s3_full,),
+    "months-full": (months.measure_full,),
     "erase-full": (erasing.measure_full,),
     "plan-full": (planning.measure_full,),
+    "memory": (memory.make, memory.measure),
     "tpcds-engines": (tpcds_engines.measure,),
+}
+"""What `--full` measures besides; a group with `-full` stands for the short one of its name."""
+BY_NAME: dict[str, tuple[Measure, ...]] = {
     "tpcds-10": (tpcds.measure_full,),
     "tpcds-engines-10": (tpcds_engines.measure_full,),
 }
+"""What takes too long even for that."""
+ALL = {**GROUPS, **LONG, **BY_NAME}
 
 
 def main() -> None:
     options = _options()
     folder = options.data.absolute() / "made"  # all that is removed after
-    chosen = {**GROUPS, **LONG}
-    names = options.only or [*GROUPS, *(LONG if options.full else ())]
+    begun = time.perf_counter()
     ratios: list[Ratio] = []
-    for name in names:
+    for name in options.only or groups(full=options.full):
         file = options.results.absolute() / f"{name}.json"
         try:
-            found = _measured(name, chosen[name], folder, file)
+            found = _measured(name, folder, file)
         except MissingError as error:
             say(f"{name}: left out: {error}")
             continue
@@ -93,15 +98,24 @@ def main() -> None:
         ratios += [item for item in found if isinstance(item, Ratio)]
     if not options.keep:
         _clear(folder)
+    say(f"measured in {minutes(begun)}")
     sys.stdout.write(table(ratios) + "\n")
 
 
-def _measured(name: str, acts: tuple[Measure, ...], folder: Path, file: Path) -> Found:
+def groups(*, full: bool) -> list[str]:
+    """Return the groups that are measured where none is named."""
+    short = [name for name in GROUPS if not (full and f"{name}-full" in LONG)]
+    return [*short, *(LONG if full else ())]
+
+
+def _measured(name: str, folder: Path, file: Path) -> Found:
     """Make the measurements of a group, and write down what was found when all are made."""
+    begun = time.perf_counter()
     found: list[Any] = []
-    for act in acts:
+    for act in ALL[name]:
         say(f"{name}: {act.__module__}.{act.__name__}")
         found += alone(act, folder)
+    say(f"{name}: {minutes(begun)}")
     try:
         write(found, file)
     except OSError as error:
@@ -118,6 +132,12 @@ def _clear(folder: Path) -> None:
         folder.parent.rmdir()
 
 
+def minutes(begun: float) -> str:
+    """Say how long it is since a time of the clock of performance."""
+    whole, seconds = divmod(round(time.perf_counter() - begun), 60)
+    return f"{whole}:{seconds:02} min"
+
+
 def alone(act: Measure, folder: Path) -> Found:
     """Run a measurement in a process of its own, with cold caches and its own peak of memory."""
     context = multiprocessing.get_context("spawn")
@@ -127,15 +147,15 @@ def alone(act: Measure, folder: Path) -> Found:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("bench", description=__doc__)
-    parser.add_argument("only", nargs="*", help=f"of {', '.join([*GROUPS, *LONG])}")
-    parser.add_argument("--full", action="store_true", help="the long ones, too")
+    parser.add_argument("only", nargs="*", help=f"of {', '.join(ALL)}")
+    parser.add_argument("--full", action="store_true", help="the long ones, too: an hour")
     parser.add_argument("--keep", action="store_true", help="keep the generated data")
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where it lies meanwhile")
     parser.add_argument(
         "--results", type=Path, default=HERE / "results", help="where the results are written"
     )
     options = parser.parse_args()
-    if unknown := sorted({*options.only} - {*GROUPS, *LONG}):
+    if unknown := sorted({*options.only} - {*ALL}):
         parser.error(f"there is no group {', '.join(unknown)}; see --help")
     return options
 

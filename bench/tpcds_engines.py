@@ -1,27 +1,34 @@
 """TPC-DS beside Sail and Apache Spark: the same tables as Parquet, the same 99 queries.
 
-Each side is alone when its turn comes: every query once to warm up, and once with a clock.
+Each side is alone when its turn comes: every query once to warm up, and then with a clock.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from operator import truediv
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 import isotherm
+from isotherm.lake import Lake
 
 from . import tpcds
 from .engines import Client, FailedError, client, engines
-from .ratio import Found, Point, Ratio, say, seconds
+from .ratio import Found, Point, Ratio, ratio_of, say, seconds
 
 FASTER_THAN_SPARK = 10.0
+TIMES = 3
+FULL_TIMES = 1
+"""So often each query is asked with a clock; at factor 10 one time takes half an hour."""
 SPARK = "Apache Spark"
 FILE_BYTES = "128MB"
 """About how large a file of a table becomes; small tables are one file."""
@@ -33,33 +40,33 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Asked:
-    """A query: its rows by plain DuckDB, and how long it takes here, seconds."""
+    """A query: its rows by plain DuckDB, and how long it takes here each time, seconds."""
 
     text: str
     answer: pa.Table
-    ours: float
+    ours: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an engine made of a query; it has no seconds where it made nothing of it."""
+    """What an engine made of a query, and how long each time; no time where it made nothing."""
 
     number: int
-    seconds: float | None
+    seconds: tuple[float, ...]
     right: bool
 
 
 def measure(folder: Path) -> Found:
     """Ask all queries at scale factor 1."""
-    return _measure(folder / "tpcds-engines", tpcds.SCALE)
+    return _measure(folder / "tpcds-engines", tpcds.SCALE, TIMES)
 
 
 def measure_full(folder: Path) -> Found:
     """Ask all queries at scale factor 10."""
-    return _measure(folder / "tpcds-engines-full", tpcds.FULL_SCALE)
+    return _measure(folder / "tpcds-engines-full", tpcds.FULL_SCALE, FULL_TIMES)
 
 
-def _measure(folder: Path, scale: float) -> Found:
+def _measure(folder: Path, scale: float, times: int) -> Found:
     tpcds.make(folder, scale)
     tables = folder / "parquet"
     with tpcds.plain(folder) as connection:
@@ -68,18 +75,18 @@ def _measure(folder: Path, scale: float) -> Found:
         queries = {number: tpcds.text_of(connection, number) for number in tpcds.QUERIES}
         answers = {n: connection.execute(text).to_arrow_table() for n, text in queries.items()}
     with isotherm.open(folder / "lake" / "isotherm.toml") as lake:
-        ours = {n: warm(lambda q=q: lake.sql(q).arrow())[1] for n, q in queries.items()}  # type: ignore[misc]
-    say(f"  Isotherm: {sum(ours.values()):.1f} s for all")
+        ours = {n: warm(partial(_ask_lake, lake, text), times)[1] for n, text in queries.items()}
+    say(f"  Isotherm: {sum(map(statistics.median, ours.values())):.1f} s for all")
     asked = {n: Asked(spelled(text), answers[n], ours[n]) for n, text in queries.items()}
     figures: list[Ratio | Point] = []
     for engine in engines():
         with client(engine, tables) as found:
-            answers_ = [_answer(found, number, query) for number, query in asked.items()]
-        figures += _ratios(f"TPC-DS SF{scale:g}, {engine.name}", answers_, asked)
+            answers_ = [_answer(found, number, query, times) for number, query in asked.items()]
+        figures += summed_up(f"TPC-DS SF{scale:g}, {engine.name}", answers_, asked)
         figures += [
-            tpcds.point(scale, engine.name, item.number, item.seconds)
+            tpcds.point(scale, engine.name, item.number, *item.seconds)
             for item in answers_
-            if item.seconds is not None
+            if item.seconds
         ]
     return figures
 
@@ -98,9 +105,9 @@ def spelled(query: str) -> str:
     return query.strip().rstrip(";").replace('"', "`")
 
 
-def warm(ask: Callable[[], pa.Table]) -> tuple[pa.Table, float]:
-    """Ask twice; return the answer, and the seconds of the second time."""
-    return ask(), seconds(ask)
+def warm(ask: Callable[[], pa.Table], times: int) -> tuple[pa.Table, tuple[float, ...]]:
+    """Ask once, and so many times more; return the answer, and the seconds of the later times."""
+    return ask(), tuple(seconds(ask) for _ in range(times))
 
 
 def alike(one: pa.Table, other: pa.Table) -> bool:
@@ -125,35 +132,43 @@ def _split(values: list[object]) -> tuple[list[float], list[object]]:
     return numbers, [v for v in values if not isinstance(v, int | float | Decimal)]
 
 
-def _answer(found: Client, number: int, query: Asked) -> Answer:
+def _ask_lake(lake: Lake, query: str) -> pa.Table:
+    return lake.sql(query).arrow()
+
+
+def _answer(found: Client, number: int, query: Asked, times: int) -> Answer:
     """Ask an engine; what it cannot do is told, too."""
     name = found.engine.name
     try:
-        answer, taken = warm(lambda: found.ask(query.text))
+        answer, taken = warm(partial(found.ask, query.text), times)
     except FailedError as error:
         say(f"  query {number}: {name} failed: {error}")
-        return Answer(number, None, right=False)
-    say(f"  query {number}: {name} {taken:.2f} s, Isotherm {query.ours:.3f} s")
+        return Answer(number, (), right=False)
+    theirs, ours = statistics.median(taken), statistics.median(query.ours)
+    say(f"  query {number}: {name} {theirs:.2f} s, Isotherm {ours:.3f} s")
     right = alike(answer, query.answer)
     if not right:
         say(f"  query {number}: {name} answers otherwise, {answer.num_rows} rows")
     return Answer(number, taken, right=right)
 
 
-def _ratios(name: str, answers: list[Answer], asked: Mapping[int, Asked]) -> list[Ratio]:
+def summed_up(name: str, answers: list[Answer], asked: Mapping[int, Asked]) -> list[Ratio]:
     """Sum up an engine; queries that it did not answer, or otherwise, are counted."""
-    taken = {item.number: item.seconds for item in answers if item.seconds is not None}
-    failed = [item.number for item in answers if item.seconds is None]
-    other = [item.number for item in answers if item.seconds is not None and not item.right]
+    done = [item for item in answers if item.seconds]
+    failed = [item.number for item in answers if not item.seconds]
+    other = [item.number for item in done if not item.right]
     say(f"  {name}: not answered: {failed or 'none'}; answered otherwise: {other or 'none'}")
-    times = [taken[n] / asked[n].ours for n in taken] or [math.nan]
+    # Each time by itself: what all queries took there, and here.
+    theirs = list(zip(*(item.seconds for item in done), strict=True))
+    ours = list(zip(*(asked[item.number].ours for item in done), strict=True))
+    turns = list(zip(theirs, ours, strict=True))
+    means = [statistics.geometric_mean(map(truediv, *turn)) for turn in turns]
+    sums = [sum(there) / sum(here) for there, here in turns]
     bar = FASTER_THAN_SPARK if SPARK in name else None
-    mean = math.exp(sum(map(math.log, times)) / len(times))
-    all_ = sum(taken.values()) / (sum(asked[n].ours for n in taken) or math.nan)
-    ours = f"{name}: times as long, {{}} of {len(taken)} queries"
+    long = f"{name}: times as long, {{}} of {len(done)} queries"
     return [
-        Ratio(ours.format("geometric mean"), round(mean, 4), 0.0, bar, less_is_better=False),
-        Ratio(ours.format("sum"), round(all_, 4), 0.0, None),
+        ratio_of(long.format("geometric mean"), means or [math.nan], bar, less_is_better=False),
+        ratio_of(long.format("sum"), sums or [math.nan], None),
         Ratio(f"{name}: queries not answered", len(failed), 0.0, None),
         Ratio(f"{name}: queries answered otherwise", len(other), 0.0, None),
     ]
