@@ -111,7 +111,7 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
         RequestError: there is a request of that name.
 
     """
-    if any(other.case == wanted.case for other in every(tx)):
+    if wanted.case in _cases(tx):
         raise RequestError(
             f"there is a request {wanted.case} already",
             hint=f"Go on with it: isotherm {wanted.verb} {wanted.dataset} --request {wanted.case}",
@@ -149,10 +149,41 @@ def ask(tx: Transaction, wanted: Erasure) -> Erasure:
 
 def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
     """Return all requests, those that are due first."""
-    where = "WHERE dataset = ?" if dataset else ""
+    return _where(tx, "dataset = ?", dataset) if dataset else _where(tx, "TRUE")
+
+
+def of_case(tx: Transaction, case: str) -> Erasure:
+    """Return a request by its name.
+
+    Raises:
+        RequestError: there is none.
+
+    """
+    found = _where(tx, "case_name = ?", case)
+    if not found:
+        raise RequestError(
+            f"there is no request {case}",
+            hint=nearest(case, _cases(tx)) or "Those there are: isotherm erase list",
+        )
+    return found[0]
+
+
+def of_id(tx: Transaction, id_: str) -> Erasure:
+    """Return a request by its id."""
+    (found,) = _where(tx, "id = ?", id_)
+    return found
+
+
+def _cases(tx: Transaction) -> tuple[str, ...]:
+    rows = tx.execute("SELECT case_name FROM isotherm.erasures")
+    return tuple(name for (name,) in rows)
+
+
+def _where(tx: Transaction, condition: str, *values: str) -> tuple[Erasure, ...]:
+    """Return some requests; each may hold thousands of people, so no others are read."""
     rows = tx.execute(
-        f"SELECT {_COLUMNS} FROM isotherm.erasures {where} ORDER BY due_at, id",
-        [dataset] if dataset else [],
+        f"SELECT {_COLUMNS} FROM isotherm.erasures WHERE {condition} ORDER BY due_at, id",
+        values,
     )
     return tuple(
         Erasure(
@@ -176,28 +207,6 @@ def every(tx: Transaction, dataset: str | None = None) -> tuple[Erasure, ...]:
         )
         for row in rows
     )
-
-
-def of_case(tx: Transaction, case: str) -> Erasure:
-    """Return a request by its name.
-
-    Raises:
-        RequestError: there is none.
-
-    """
-    known = {erasure.case: erasure for erasure in every(tx)}
-    if case not in known:
-        raise RequestError(
-            f"there is no request {case}",
-            hint=nearest(case, known) or "Those there are: isotherm erase list",
-        )
-    return known[case]
-
-
-def of_id(tx: Transaction, id_: str) -> Erasure:
-    """Return a request by its id."""
-    (found,) = (erasure for erasure in every(tx) if erasure.id == id_)
-    return found
 
 
 def note(tx: Transaction, id_: str, move: str, found: Iterable[Forgotten]) -> None:
