@@ -9,7 +9,7 @@ import pytest
 from command_line import CommandLine, edit, owner, words
 from isotherm import config as configuration
 
-CONFIG = 3
+CONFIG, STORAGE = 3, 10
 
 MISTAKES = {
     "a wrong key": (
@@ -96,6 +96,14 @@ def test_a_lake_that_is_not_set_up_is_answered_with_init(command: CommandLine) -
 def test_init_with_a_wrong_store_writes_nothing(command: CommandLine) -> None:
     said = command("init", "--storage", "s3://My_Bucket", code=CONFIG)
     words(said.err, ["storage.url", "s3://My_Bucket", "3 to 63"])
+    assert list(Path().iterdir()) == []
+
+
+def test_init_with_a_warehouse_that_cannot_be_opened_leaves_no_config(command: CommandLine) -> None:
+    """Else the next init, with another warehouse, would keep this one's."""
+    nobody = "postgresql://nobody@127.0.0.1:1/none"
+    said = command("init", "--warehouse", nobody, code=STORAGE)
+    words(said.err, ["warehouse on PostgreSQL", "127.0.0.1", "cannot be opened"])
     assert list(Path().iterdir()) == []
 
 

@@ -71,8 +71,8 @@ def _show(audited: Audited) -> None:
         console.message(f"  {finding.mend}")
     seen = (
         f"{counted(audited.partitions, 'cold partition')}, {counted(audited.objects, 'object')} of "
-        f"{size(audited.bytes)} with {count(audited.rows)} rows, {count(audited.hashed)} of them "
-        f"read whole{_since(audited)}; {counted(audited.journal, 'journal row')}"
+        f"{size(audited.bytes)} with {counted(audited.rows, 'row')}, {count(audited.hashed)} of "
+        f"them read whole{_since(audited)}; {counted(audited.journal, 'journal row')}"
     )
     console.message(f"Looked at {seen}." if audited.findings else f"All is well: {seen}.")
 
