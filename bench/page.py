@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,12 +118,12 @@ def _body(results: Mapping[str, Results], drawn: Sequence[str]) -> Iterable[str]
 
 
 def _measured_on(results: Iterable[Results]) -> str:
-    said = {
-        "Measured on {day}: {cores} cores, {memory_gb} GB of memory, Python {python}, "
-        "DuckDB {duckdb}.".format(**item.machine)
-        for item in results
-    }
-    return " ".join(sorted(said))
+    """Say when, on what: the days of one machine together."""
+    days: dict[str, set[str]] = defaultdict(set)
+    for item in results:
+        what = "{cores} cores, {memory_gb} GB of memory, Python {python}, DuckDB {duckdb}."
+        days[what.format(**item.machine)].add(str(item.machine["day"]))
+    return " ".join(f"Measured on {', '.join(sorted(on))}: {what}" for what, on in days.items())
 
 
 def _table(ratios: Iterable[Ratio]) -> str:
