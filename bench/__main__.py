@@ -81,6 +81,7 @@ def main() -> None:
     folder = options.data.absolute() / "made"  # all that is removed after
     begun = time.perf_counter()
     ratios: list[Ratio] = []
+    failed: list[str] = []
     for name in options.only or groups(full=options.full):
         file = options.results.absolute() / f"{name}.json"
         try:
@@ -91,6 +92,10 @@ def main() -> None:
         except FullDiskError as error:
             _clear(folder)
             sys.exit(advice(name, str(error), folder, file))
+        except RuntimeError as error:  # the others are still worth their hour
+            say(f"{name}: failed: {error}")
+            failed.append(name)
+            continue
         except BaseException:
             if not options.keep:
                 _clear(folder)
@@ -100,6 +105,8 @@ def main() -> None:
         _clear(folder)
     say(f"measured in {minutes(begun)}")
     sys.stdout.write(table(ratios) + "\n")
+    if failed:
+        sys.exit(f"bench: not measured, see above: python -m bench {' '.join(failed)}")
 
 
 def groups(*, full: bool) -> list[str]:

@@ -36,9 +36,9 @@ def measure(folder: Path) -> list[Ratio]:
             rows = data.trips(MONTH * MONTHS, 30 * MONTHS + 1)
             plain.execute(f"CREATE TABLE pg.{table} AS {rows}")
         with server.connect(url) as connection:
+            connection.execute("SET lock_timeout = 0")  # the server may be at it by itself
             for table in ("trips", "plain"):
                 connection.execute(f"CREATE INDEX ON {table} (pickup)")  # type: ignore[arg-type]
-            connection.execute("SET lock_timeout = 0")  # the server may be at it by itself
             connection.execute("VACUUM ANALYZE")
 
         def by_hand(number: int) -> None:
