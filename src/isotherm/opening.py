@@ -64,8 +64,6 @@ def open_lake(
 def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
     """Write a config where there is none, and make control, store and catalogue.
 
-    One that was written now goes again where its warehouse or store cannot be opened.
-
     Returns:
         The config, and whether it was written now.
 
@@ -77,14 +75,9 @@ def init_lake(path: str | Path, template: str) -> tuple[Config, bool]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(template, encoding="utf-8")
     config = configuration.read(file)
+    warehouse = warehouse_of(config)
     try:
         storage = storage_of(config)
-        warehouse = warehouse_of(config)
-    except BaseException:
-        if fresh:
-            file.unlink()
-        raise
-    try:
         with warehouse.transaction() as tx:
             migrations.make_schema(tx)
         with warehouse.transaction() as tx:

@@ -99,12 +99,14 @@ def test_init_with_a_wrong_store_writes_nothing(command: CommandLine) -> None:
     assert list(Path().iterdir()) == []
 
 
-def test_init_with_a_warehouse_that_cannot_be_opened_leaves_no_config(command: CommandLine) -> None:
-    """Else the next init, with another warehouse, would keep this one's."""
+def test_init_that_cannot_open_what_it_wrote_says_where_to_change_it(command: CommandLine) -> None:
     nobody = "postgresql://nobody@127.0.0.1:1/none"
     said = command("init", "--warehouse", nobody, code=STORAGE)
-    words(said.err, ["warehouse on PostgreSQL", "127.0.0.1", "cannot be opened"])
-    assert list(Path().iterdir()) == []
+    words(said.err, ["Wrote isotherm.toml", "init again", "cannot be opened", "[warehouse] url"])
+    config = Path("isotherm.toml")
+    said_now = config.read_text().replace(nobody, "duckdb:warehouse.duckdb", 1)
+    config.write_text(said_now.replace(nobody, "sqlite:catalog.db"))
+    words(command("init").err, ["Kept", "ready"])
 
 
 def test_init_twice_keeps_what_is_there(warm: CommandLine) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..model.errors import IsothermError
 from .options import DEFAULT_CONFIG, ConfigFile
 from .output import err
 from .template import template
@@ -27,7 +28,13 @@ def run(
     """
     from ..opening import init_lake
 
-    made, fresh = init_lake(config, template(clock, storage, warehouse))
+    fresh = not config.exists()
+    try:
+        made, _ = init_lake(config, template(clock, storage, warehouse))
+    except IsothermError:
+        if fresh and config.exists():
+            err().message(f"Wrote {config}: change it where it is wrong, then run init again.")
+        raise
     if fresh:
         err().message(f"Wrote {made.file}: look at its datasets, then load or plan.")
     else:
