@@ -141,11 +141,15 @@ def a_ministack() -> Iterator[S3Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def ceph_lacks() -> list[str]:
+    """Return Ceph's programs that are not installed."""
+    return [name for name in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(name)]
+
+
 @contextmanager
 def ceph() -> Iterator[S3Server]:
     """Start Ceph's gateway: signatures and lifecycle transitions are real, archives are not."""
-    missing = [name for name in ("ceph-mon", "ceph-osd", "radosgw") if not shutil.which(name)]
-    if missing:
+    if missing := ceph_lacks():
         pytest.skip(f"there is no {', '.join(missing)}: make servers installs Ceph")
     for _ in range(3):  # a port may be taken between finding and using it
         folder, port = tempfile.mkdtemp(prefix="rgw-"), free_port()

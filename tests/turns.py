@@ -26,3 +26,22 @@ def in_turn(items: Iterable[Item], share: int) -> list[Item]:
     if not TURN.isdecimal():
         raise ValueError(f"{ENVIRONMENT}={TURN}: it is all, or a number")
     return every[int(TURN) % share :: share] or every[:1]
+
+
+def places_in_turn(places: Iterable[str], share: int) -> list[str]:
+    """Return one of so many places, such as `postgres on rgw`, of those that can be had here.
+
+    Where no server is installed it is DuckDB each day, rather than nothing on most.
+    """
+    from databases import postgres_commands  # pytest's plugins: it wants to import them itself
+    from servers import ceph_lacks
+
+    every = list(places)
+    if TURN == "all":
+        return every  # those that cannot be had are skipped, and say why
+    lacking = [
+        *(["postgres"] if not postgres_commands() else []),
+        *(["rgw"] if ceph_lacks() else []),
+    ]
+    here = [place for place in every if not any(server in place for server in lacking)]
+    return in_turn(here or every, share)

@@ -21,7 +21,7 @@ from isotherm.model.part import Location
 from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.opening import init_lake, rebuild_lake
-from turns import in_turn
+from turns import places_in_turn
 
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
@@ -38,7 +38,9 @@ What an object's rows were hashed to is in no copy.
 """
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4))
+@pytest.fixture(
+    params=places_in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4)
+)
 def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     return rich(lake_at(request, request.param, CONFIG, clock=Clock()), tmp_path)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pyarrow as pa
 import pytest
+from bench.engines import FailedError
 from bench.ratio import Ratio
-from bench.tpcds_engines import SPARK, Answer, Asked, summed_up, warm
+from bench.tpcds_engines import SPARK, Answer, Asked, in_rounds, summed_up
 
 NONE = pa.table({})
 ASKED = {
@@ -57,8 +59,22 @@ def test_an_engine_that_answers_nothing_has_no_ratio() -> None:
     assert (failed.ratio, other.ratio) == (3, 0)
 
 
-def test_the_first_time_warms_up_and_is_not_counted() -> None:
+def test_queries_are_asked_in_rounds_of_which_the_first_warms_up() -> None:
     asked: list[int] = []
-    answer, taken = warm(lambda: asked.append(1) or NONE, 3)
-    assert answer is NONE
-    assert (len(asked), len(taken)) == (4, 3)
+    taken = in_rounds({number: partial(asked.append, number) for number in (1, 2)}, 2)
+    assert asked == [1, 2] * 3
+    assert {number: len(times) for number, times in taken.items()} == {1: 2, 2: 2}
+
+
+def test_a_query_that_fails_once_is_not_asked_again_and_has_no_time() -> None:
+    asked: list[int] = []
+
+    def fail() -> None:
+        asked.append(1)
+        if len(asked) > 1:
+            raise FailedError("too long")
+
+    taken = in_rounds({1: fail, 2: lambda: None}, 3)
+    assert len(asked) == 2
+    assert taken[1] == ()
+    assert len(taken[2]) == 3

@@ -25,7 +25,7 @@ from isotherm.model.errors import AuditError
 from isotherm.model.person import DataSubject
 from isotherm.opening import init_lake, utc_now
 from servers import S3Server, free_port
-from turns import in_turn
+from turns import places_in_turn
 
 CONFIG = policy(STANDARD="6 months", GLACIER="15 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["id"]'
@@ -53,7 +53,7 @@ def aged(lake: Lake) -> Path:
 
 
 @pytest.mark.parametrize(
-    "where", in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 2)
+    "where", places_in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 2)
 )
 def test_of_a_lake_where_all_is_well_every_check_says_so(
     request: pytest.FixtureRequest, where: str, tmp_path: Path

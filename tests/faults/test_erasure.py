@@ -21,7 +21,7 @@ from isotherm.moves.applying import Limits, Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from riders import NOW, THREE, about_riders, finish
-from turns import in_turn
+from turns import places_in_turn
 
 WARM = about_riders(STANDARD="6 months")
 ARCHIVE = WARM.replace('STANDARD = "6 months"', 'GLACIER = "6 months"')
@@ -119,7 +119,7 @@ def test_what_a_hold_kept_in_the_archive_is_searched_again_without_it(make_lake:
     assert left_of(lake) == 0
 
 
-@pytest.mark.parametrize("database", in_turn(["duckdb", "postgres"], 2))
+@pytest.mark.parametrize("database", places_in_turn(["duckdb", "postgres"], 2))
 @pytest.mark.parametrize("when", [Step.FENCE, Step.COMMIT])
 @pytest.mark.parametrize("what", ["erase", "expire"])
 def test_a_hold_that_comes_in_the_middle_holds_or_is_refused(

@@ -16,7 +16,7 @@ from isotherm.plan.batches import apart
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from overlapping import Seen, held_back, once
-from turns import in_turn
+from turns import places_in_turn
 
 CASE = "DSR"
 ROWS = 200
@@ -24,7 +24,7 @@ NEXT = "2018-04"
 """The second month to be rewritten."""
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
+@pytest.fixture(params=places_in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest, make_lake: MakeLake, no_waiting: None) -> Lake:
     """Return a lake of cold months, of which somebody is to be forgotten."""
     url = request.getfixturevalue("url") if request.param == "postgres" else ""

@@ -19,7 +19,7 @@ from isotherm.model.part import Part
 from isotherm.model.person import DataSubject
 from isotherm.plan.plan import Kind
 from isotherm.storage.folder import FolderStorage
-from turns import in_turn
+from turns import places_in_turn
 
 SETTING = 'compact_min_objects = 3\nclock = "pickup"'
 CONFIG = policy(STANDARD="6 months").replace('clock = "pickup"', SETTING)
@@ -53,7 +53,7 @@ def fill(lake: Lake, loads: int = 3) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "where", in_turn(["duckdb", "postgres", "duckdb on moto", "duckdb on rgw"], 2)
+    "where", places_in_turn(["duckdb", "postgres", "duckdb on moto", "duckdb on rgw"], 2)
 )
 def test_many_objects_become_one_in_the_order_of_the_clock(
     request: pytest.FixtureRequest, where: str

@@ -28,7 +28,7 @@ from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
 from isotherm.storage.folder import FolderStorage
 from riders import NOW, THREE, about_riders, finish
-from turns import in_turn
+from turns import in_turn, places_in_turn
 
 WARM = about_riders(STANDARD="6 months")
 TABLE = (
@@ -90,7 +90,7 @@ def read_otherwise(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("where", in_turn(["duckdb", "postgres", "duckdb on moto"], 3))
+@pytest.mark.parametrize("where", places_in_turn(["duckdb", "postgres", "duckdb on moto"], 3))
 def test_every_move_that_writes_an_object_keeps_its_digest(
     request: pytest.FixtureRequest, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,17 +22,19 @@ from isotherm.model.period import Duration, Period
 from isotherm.model.person import DataSubject
 from isotherm.privacy.page import page
 from riders import CONFIG, NOW, TABLE, THREE, finish, riding
-from turns import in_turn
+from turns import places_in_turn
 
 NEW: NewValues = (("email", "it's\\new@x.org"), ("fare", None))
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4))
+@pytest.fixture(
+    params=places_in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4)
+)
 def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
+@pytest.fixture(params=places_in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

@@ -19,15 +19,17 @@ from isotherm.model.person import DataSubject
 from isotherm.privacy import certificate
 from riders import CONFIG, NOW, TABLE, THREE, about_riders, finish, riding
 from servers import S3Server
-from turns import in_turn
+from turns import places_in_turn
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
+@pytest.fixture(params=places_in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4))
+@pytest.fixture(
+    params=places_in_turn(["duckdb", "postgres", "duckdb on moto", "postgres on rgw"], 4)
+)
 def anywhere(request: pytest.FixtureRequest) -> Lake:
     return riding(request)
 

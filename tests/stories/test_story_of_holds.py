@@ -17,7 +17,7 @@ from isotherm.model.person import DataSubject
 from isotherm.moves.applying import Limits, Watch
 from isotherm.plan.plan import Move
 from isotherm.plan.steps import Step
-from turns import in_turn
+from turns import places_in_turn
 
 CONFIG = policy(STANDARD="6 months", expire="14 months").replace(
     'clock = "pickup"', 'clock = "pickup"\nsubject = ["rider_id"]'
@@ -31,7 +31,7 @@ EXPIRE = Limits(expire=True)
 REQUEST = RequestError.exit_code
 
 
-@pytest.fixture(params=in_turn(["duckdb", "postgres"], 2))
+@pytest.fixture(params=places_in_turn(["duckdb", "postgres"], 2))
 def lake(request: pytest.FixtureRequest) -> Lake:
     made = lake_at(request, request.param, CONFIG, clock=Clock())
     run_sql(made, TABLE)
