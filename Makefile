@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
+CORES   ?= $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$(($(CORES) + 2)))
 
 # Where files are synced in no time, if there is room: half of the tests' time is waiting for disks.
 QUICK ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {print $$6}')
@@ -60,6 +61,6 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Making the environment in $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip takes one core; some are templates
+	@$(BIN)/python -m compileall -qq -j $(CORES) $(VENV)/lib || true  # pip takes one core; some are templates
 	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

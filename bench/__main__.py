@@ -67,7 +67,7 @@ LONG: dict[str, tuple[Measure, ...]] = {
     "memory": (memory.make, memory.measure),
     "tpcds-engines": (tpcds_engines.measure,),
 }
-"""What `--full` measures besides; a group with `-full` stands for the short one of its name."""
+"""What `--full` measures besides; one with `-full` takes the short one's place, at larger sizes."""
 BY_NAME: dict[str, tuple[Measure, ...]] = {
     "tpcds-10": (tpcds.measure_full,),
     "tpcds-engines-10": (tpcds_engines.measure_full,),

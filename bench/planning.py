@@ -43,8 +43,8 @@ def measure(folder: Path) -> list[Ratio]:
 
 
 def measure_full(folder: Path) -> list[Ratio]:
-    """Plan ten million, and a million to compare with."""
-    return _curve(folder, (STEPS[-1], LARGEST))
+    """Plan up to ten million partitions."""
+    return _curve(folder, (*STEPS, LARGEST))
 
 
 def _curve(folder: Path, steps: tuple[tuple[int, int], ...]) -> list[Ratio]:

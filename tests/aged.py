@@ -88,6 +88,8 @@ def make(folder: Path, clock_type: str) -> Aged:
         for month, first in (("2018-03", 20_000), ("2019-02", 30_000))
     )
     session.execute(f"CREATE TABLE everything AS {ROWS.format(clock=clock_type)} UNION ALL {late}")
+    session.execute("CREATE SEQUENCE counter")
+    session.execute("CREATE TABLE s0 AS SELECT 1 AS x")  # as Isotherm calls a table's stand-in
     gone = ", ".join(f"'{month}'" for month in ARCHIVED)
     session.execute(
         "CREATE TABLE readable AS SELECT * FROM everything WHERE pickup IS NULL OR tag = 'late' "

@@ -42,7 +42,7 @@ expire = "12 years"
 
 MakeLake = Callable[..., Lake]
 SLOW = ("faults/test_kill", "faults/test_lost_control", "faults/test_random_walk", "/stories/")
-SHARED_LAKES = ("aged", "plain_aged")
+SHARED_LAKES = ("aged", "plain_aged", "named")
 """They take seconds to make, and no test changes them: one worker makes each, for all tests."""
 
 

@@ -63,8 +63,13 @@ def read(html: str) -> Reader:
 
 @pytest.fixture(scope="module")
 def proven(make_shared_lake: MakeLake) -> Lake:
+    return prove(make_shared_lake)
+
+
+def prove(make: MakeLake) -> Lake:
+    """Make a lake with a request that is proven."""
     clock = Clock()
-    lake = make_shared_lake(CONFIG, clock=clock)
+    lake = make(CONFIG, clock=clock)
     run_sql(lake, ROWS)
     age(lake)
     lake.erasing.new_key()
@@ -148,19 +153,20 @@ def test_a_certificate_of_another_key_or_another_lake_does_not_hold(
 
 
 def test_a_certificate_whose_row_in_the_journal_is_not_sealed_yet_says_what_seals_it(
-    proven: Lake,
+    make_lake: MakeLake,
 ) -> None:
-    text = json.dumps(proven.erasing.certificate(CASE))
-    with proven.warehouse.transaction() as tx:  # as if the process had ended before that
+    lake = prove(make_lake)
+    text = json.dumps(lake.erasing.certificate(CASE))
+    with lake.warehouse.transaction() as tx:  # as if the process had ended before that
         tx.execute(
             "UPDATE isotherm.journal SET seq = NULL, hash = NULL WHERE seq >= "
             "(SELECT seq FROM isotherm.journal WHERE event = 'certified')"
         )
     with pytest.raises(JournalError, match="was not sealed after that") as error:
-        proven.erasing.verify(text)
+        lake.erasing.verify(text)
     assert "isotherm apply" in error.value.hint
-    proven.apply()
-    assert proven.erasing.verify(text).request == CASE
+    lake.apply()
+    assert lake.erasing.verify(text).request == CASE
 
 
 def test_there_is_no_certificate_before_it_is_proven(make_lake: MakeLake) -> None:

@@ -16,8 +16,6 @@ from isotherm.lake import Lake
 from isotherm.model.errors import ArchivedError, QueryError
 from isotherm.opening import init_lake
 
-pytestmark = pytest.mark.xdist_group("names")
-
 FRESH = "pickup >= '2019-01-01'"
 COUNT = "SELECT count(*), sum(id)::BIGINT FROM {} WHERE " + FRESH
 
@@ -39,7 +37,7 @@ NOW = datetime(2019, 7, 1)
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """Return a lake whose dataset `trips` is taxi.green, and `calls` is main.trips."""
     file = tmp_path_factory.mktemp("names") / "isotherm.toml"
     init_lake(file, CONFIG)
@@ -67,9 +65,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield lake
 
 
-def one(lake: Lake, query: str, **options: str) -> object:
+def one(named: Lake, query: str, **options: str) -> object:
     """Return the only value of a query's only row."""
-    ((value,),) = lake.sql(query, **options).fetchall()  # type: ignore[arg-type]
+    ((value,),) = named.sql(query, **options).fetchall()  # type: ignore[arg-type]
     return value
 
 
@@ -140,65 +138,65 @@ def test_a_table_of_another_name_in_the_same_statement_is_joined_in(plain_aged: 
     assert found == plain_aged.twin(query.format("everything"), "")
 
 
-def test_the_datasets_name_wins_over_a_table_that_is_called_so_too(lake: Lake) -> None:
-    assert one(lake, "SELECT min(id) FROM trips WHERE pickup > '2018-09-01'") == 8
-    assert one(lake, "SELECT min(id) FROM main.trips") == -99
-    assert one(lake, "SELECT min(id) FROM calls") == -17
-    assert one(lake, "SELECT min(id) FROM made") == -17
-    assert one(lake, "SELECT min(id) FROM taxi.green WHERE pickup > '2018-09-01'") == 8
-    assert one(lake, "SELECT count(*) FROM hot.trips") == 5
-    assert one(lake, "SELECT count(*) FROM hot.calls") == 5
+def test_the_datasets_name_wins_over_a_table_that_is_called_so_too(named: Lake) -> None:
+    assert one(named, "SELECT min(id) FROM trips WHERE pickup > '2018-09-01'") == 8
+    assert one(named, "SELECT min(id) FROM main.trips") == -99
+    assert one(named, "SELECT min(id) FROM calls") == -17
+    assert one(named, "SELECT min(id) FROM made") == -17
+    assert one(named, "SELECT min(id) FROM taxi.green WHERE pickup > '2018-09-01'") == 8
+    assert one(named, "SELECT count(*) FROM hot.trips") == 5
+    assert one(named, "SELECT count(*) FROM hot.calls") == 5
 
 
-def test_an_owners_view_sees_the_whole_and_so_does_one_that_stands_on_it(lake: Lake) -> None:
+def test_an_owners_view_sees_the_whole_and_so_does_one_that_stands_on_it(named: Lake) -> None:
     fresh = "pickup > '2018-09-01'"
-    assert one(lake, f"SELECT count(*) FROM taxi.zoned WHERE {fresh}") == 10
+    assert one(named, f"SELECT count(*) FROM taxi.zoned WHERE {fresh}") == 10
     for name in ("zoned", "main.zoned", "warehouse.main.zoned"):
         with pytest.raises(ArchivedError):
-            lake.sql(f"SELECT count(*) FROM {name}")
-        assert one(lake, f"SELECT count(*) FROM {name}", archived="skip") == 14
+            named.sql(f"SELECT count(*) FROM {name}")
+        assert one(named, f"SELECT count(*) FROM {name}", archived="skip") == 14
 
 
-def test_a_view_finds_the_tables_of_its_own_schema_first(lake: Lake) -> None:
-    zones = lake.sql("SELECT DISTINCT zone FROM taxi.zoned WHERE pickup > '2018-09-01'").fetchall()
+def test_a_view_finds_the_tables_of_its_own_schema_first(named: Lake) -> None:
+    zones = named.sql("SELECT DISTINCT zone FROM taxi.zoned WHERE pickup > '2018-09-01'").fetchall()
     assert zones == [("taxi",)]
-    assert one(lake, "SELECT DISTINCT zone FROM zones") == "main"
+    assert one(named, "SELECT DISTINCT zone FROM zones") == "main"
 
 
 @pytest.mark.parametrize("call", ["ride_count()", "deep()", "main.ride_count()"])
-def test_an_owners_macro_sees_the_whole(lake: Lake, call: str) -> None:
+def test_an_owners_macro_sees_the_whole(named: Lake, call: str) -> None:
     with pytest.raises(ArchivedError):
-        lake.sql(f"SELECT {call}")
-    assert one(lake, f"SELECT {call}", archived="skip") == 14
+        named.sql(f"SELECT {call}")
+    assert one(named, f"SELECT {call}", archived="skip") == 14
 
 
-def test_a_table_macro_and_a_view_over_a_macro_see_the_whole(lake: Lake) -> None:
+def test_a_table_macro_and_a_view_over_a_macro_see_the_whole(named: Lake) -> None:
     for name in ("rides()", "main.rides()"):
         with pytest.raises(ArchivedError):
-            lake.sql(f"SELECT count(*) FROM {name}")
-    assert one(lake, "SELECT count(*) FROM rides() WHERE pickup > '2018-09-01'") == 10
+            named.sql(f"SELECT count(*) FROM {name}")
+    assert one(named, "SELECT count(*) FROM rides() WHERE pickup > '2018-09-01'") == 10
     with pytest.raises(ArchivedError):
-        lake.sql("SELECT n FROM by_macro")
-    assert one(lake, "SELECT n FROM by_macro", archived="skip") == 14
+        named.sql("SELECT n FROM by_macro")
+    assert one(named, "SELECT n FROM by_macro", archived="skip") == 14
 
 
-def test_a_view_that_is_made_or_changed_while_the_lake_is_open_sees_the_whole(lake: Lake) -> None:
-    run_sql(lake, "CREATE OR REPLACE VIEW later AS SELECT id FROM taxi.green")
+def test_a_view_that_is_made_or_changed_while_the_lake_is_open_sees_the_whole(named: Lake) -> None:
+    run_sql(named, "CREATE OR REPLACE VIEW later AS SELECT id FROM taxi.green")
     with pytest.raises(ArchivedError):
-        lake.sql("SELECT count(*) FROM later")
-    run_sql(lake, 'CREATE OR REPLACE VIEW later (a, "the b") AS SELECT id, id + 1 FROM taxi.green')
-    assert one(lake, 'SELECT max("the b") FROM later', archived="skip") == 18
-    run_sql(lake, 'CREATE VIEW "my AS view" AS SELECT id AS "AS", \'AS\' AS t FROM taxi.green')
-    assert one(lake, 'SELECT count("AS") FROM "my AS view"', archived="skip") == 14
+        named.sql("SELECT count(*) FROM later")
+    run_sql(named, 'CREATE OR REPLACE VIEW later (a, "the b") AS SELECT id, id + 1 FROM taxi.green')
+    assert one(named, 'SELECT max("the b") FROM later', archived="skip") == 18
+    run_sql(named, 'CREATE VIEW "my AS view" AS SELECT id AS "AS", \'AS\' AS t FROM taxi.green')
+    assert one(named, 'SELECT count("AS") FROM "my AS view"', archived="skip") == 14
 
 
 def test_a_view_with_a_common_table_expression_of_a_datasets_name_keeps_its_meaning(
-    lake: Lake,
+    named: Lake,
 ) -> None:
     run_sql(
-        lake, "CREATE OR REPLACE VIEW own AS WITH trips AS (SELECT 5 AS id) SELECT id FROM trips"
+        named, "CREATE OR REPLACE VIEW own AS WITH trips AS (SELECT 5 AS id) SELECT id FROM trips"
     )
-    assert one(lake, "SELECT id FROM own") == 5
+    assert one(named, "SELECT id FROM own") == 5
 
 
 @pytest.mark.parametrize(
@@ -210,10 +208,10 @@ def test_a_view_with_a_common_table_expression_of_a_datasets_name_keeps_its_mean
     ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest_dataset(
-    lake: Lake, name: str, hint: str
+    named: Lake, name: str, hint: str
 ) -> None:
     with pytest.raises(QueryError) as caught:
-        lake.sql(f"SELECT * FROM {name}")
+        named.sql(f"SELECT * FROM {name}")
     assert name in caught.value.message
     assert caught.value.hint == hint
 
@@ -221,30 +219,30 @@ def test_an_unknown_name_is_answered_with_the_nearest_dataset(
 @pytest.mark.parametrize(
     "name", ["other.main.trips", "isotherm_query_1.trips", "isotherm_query_1.main.trips"]
 )
-def test_another_database_is_refused(lake: Lake, name: str) -> None:
+def test_another_database_is_refused(named: Lake, name: str) -> None:
     with pytest.raises(QueryError, match="there is no database"):
-        lake.sql(f"SELECT * FROM {name}")
+        named.sql(f"SELECT * FROM {name}")
 
 
-def test_an_unknown_column_is_named_without_isotherms_own_names(lake: Lake) -> None:
+def test_an_unknown_column_is_named_without_isotherms_own_names(named: Lake) -> None:
     with pytest.raises(QueryError) as caught:
-        lake.sql("SELECT nonsense FROM trips WHERE pickup > '2019-01-01'")
+        named.sql("SELECT nonsense FROM trips WHERE pickup > '2019-01-01'")
     assert "nonsense" in caught.value.message
     assert "isotherm_query" not in str(caught.value)
-    assert lake.warehouse.alias not in str(caught.value)
+    assert named.warehouse.alias not in str(caught.value)
 
 
-def test_two_names_of_one_dataset_are_the_same_rows(lake: Lake) -> None:
+def test_two_names_of_one_dataset_are_the_same_rows(named: Lake) -> None:
     query = "SELECT count(*) FROM trips JOIN taxi.green USING (id) WHERE {0} AND {1}"
     fresh = ("trips.pickup > '2018-09-01'", "green.pickup > '2018-09-01'")
-    assert one(lake, query.format(*fresh)) == 10
+    assert one(named, query.format(*fresh)) == 10
 
 
-def test_what_the_catalogue_says_of_the_warehouse_can_be_read(lake: Lake) -> None:
-    tables = lake.sql("SELECT table_name FROM information_schema.tables").fetchall()
+def test_what_the_catalogue_says_of_the_warehouse_can_be_read(named: Lake) -> None:
+    tables = named.sql("SELECT table_name FROM information_schema.tables").fetchall()
     assert {("zones",), ("green",)} <= set(tables)
-    assert one(lake, "SELECT count(*) > 0 FROM isotherm.parts") is True
-    assert one(lake, "SELECT count(*) FROM pragma_table_info('zones')") == 2
+    assert one(named, "SELECT count(*) > 0 FROM isotherm.parts") is True
+    assert one(named, "SELECT count(*) FROM pragma_table_info('zones')") == 2
 
 
 def test_the_warehouses_file_may_have_any_name(tmp_path: Path) -> None:

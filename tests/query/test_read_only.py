@@ -73,7 +73,6 @@ FRESH = "pickup >= '2019-01-01'"
 def test_what_is_not_one_select_is_refused(
     plain_aged: Aged, sql: str, said: str, allow_files: bool
 ) -> None:
-    run_sql(plain_aged.lake, "CREATE SEQUENCE IF NOT EXISTS counter")
     before = run_sql(plain_aged.lake, "SELECT count(*), bit_xor(hash(r)) FROM rides r")
     with pytest.raises(QueryError) as caught:
         plain_aged.lake.sql(sql, allow_files=allow_files)
@@ -170,7 +169,6 @@ def test_a_table_whose_name_looks_as_a_files_is_a_table(make_lake: MakeLake) -> 
 
 def test_the_name_of_a_stand_in_means_nothing_in_a_query(plain_aged: Aged) -> None:
     lake = plain_aged.lake
-    run_sql(lake, "CREATE OR REPLACE TABLE s0 AS SELECT 1 AS x")
     assert lake.sql("SELECT x FROM s0").fetchall() == [(1,)]
     query = f"SELECT 'isotherm_stand_ins.s0', id AS s0 FROM trips WHERE {FRESH} AND tag <> 's0'"
     assert len(lake.sql(query).fetchall()) > 100
