@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -68,14 +69,20 @@ def pairs_of(
     table: str,
     times: int = TIMES,
 ) -> list[tuple[float, float]]:
-    """Ask both sides a query, in turn, and return the seconds that each of them took."""
-    ours = query.format(table="trips", when=when)
-    plain = query.format(table=table, when=when)
-    answer = lake.sql(ours).arrow().num_rows
-    assert answer == connection.execute(plain).to_arrow_table().num_rows > 0
+    """Ask both sides a query, in turn, and return the seconds that each of them took.
+
+    Each time it is another text: what has been asked before is not looked into again.
+    """
+    number = count()
+
+    def text(table: str) -> str:
+        return f"{query.format(table=table, when=when)} -- {next(number)}"
+
+    answer = lake.sql(text("trips")).arrow().num_rows
+    assert answer == connection.execute(text(table)).to_arrow_table().num_rows > 0
     pairs = in_turn(
-        lambda: lake.sql(ours).arrow(),
-        lambda: connection.execute(plain).to_arrow_table(),
+        lambda: lake.sql(text("trips")).arrow(),
+        lambda: connection.execute(text(table)).to_arrow_table(),
         times,
     )
     middle = sorted(pairs)[len(pairs) // 2]
