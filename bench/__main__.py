@@ -155,7 +155,7 @@ def alone(act: Measure, folder: Path) -> Found:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("bench", description=__doc__)
     parser.add_argument("only", nargs="*", help=f"of {', '.join(ALL)}")
-    parser.add_argument("--full", action="store_true", help="the long ones, too: an hour")
+    parser.add_argument("--full", action="store_true", help="the long ones, too: over an hour")
     parser.add_argument("--keep", action="store_true", help="keep the generated data")
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where it lies meanwhile")
     parser.add_argument(
